@@ -1,0 +1,42 @@
+import type { Message } from '../message/message.ts'
+import type { QoS } from '../message/qos.ts'
+
+/** One subscription or binding as the router keeps it. */
+export interface Subscription {
+  /** Without `$share/name/`. */
+  readonly filter: string
+  readonly qos: QoS
+  readonly noLocal: boolean
+  readonly retainAsPublished: boolean
+  /** MQTT 5 subscription identifier; 0: none. */
+  readonly identifier: number
+}
+
+/** What the router found for one destination of one topic, overlapping subscriptions merged (MQTT-3.3.4-2). */
+export interface Delivery {
+  readonly destination: Destination
+  /** Highest of the matching subscriptions. */
+  readonly qos: QoS
+  /** True only when each matching subscription says so. */
+  readonly noLocal: boolean
+  /** True when any matching subscription says so. */
+  readonly retainAsPublished: boolean
+  /** Ascending, without repetition; empty: none. */
+  readonly identifiers: readonly number[]
+}
+
+/** Whoever takes messages from the router: a session, a shared group, a queue, a listener in the process. */
+export interface Destination {
+  /**
+   * Takes one message. Where it has to be on disk before the publisher may be told, sets `message.commitEpoch`;
+   * where it is refused, sets `message.refusal`. Never throws and never waits.
+   */
+  offer(message: Message, delivery: Delivery): void
+}
+
+/** The destinations of one topic. A connection may keep it and use it for as long as `stale` is false. */
+export interface Route {
+  readonly topic: string
+  readonly deliveries: readonly Delivery[]
+  readonly stale: boolean
+}
