@@ -1,0 +1,36 @@
+import { UsageError } from '../base/errors.ts'
+import { describeProblem } from './problem.ts'
+import { type Config, configSchema, type PartialConfig } from './schema.ts'
+
+/** What a program may say when it makes a broker of its own; everything else keeps its default. */
+export interface LibraryOptions {
+  /** Keeps everything in memory and writes nothing; short for `durability: 'memory'`. */
+  readonly memory?: boolean
+  readonly data?: PartialConfig['data']
+  readonly durability?: PartialConfig['durability']
+  /** Listens for MQTT over TCP. Left out: does not. */
+  readonly mqtt?: PartialConfig['mqtt']
+  /** Listens for HTTP, with MQTT over WebSocket at /mqtt. Left out: does not. */
+  readonly http?: PartialConfig['http']
+  readonly sys?: PartialConfig['sys']
+  readonly limits?: PartialConfig['limits']
+}
+
+/** The complete configuration of a broker in a program. Throws UsageError that names the option. */
+export function configFromOptions(options: LibraryOptions = {}): Config {
+  const { memory, ...rest } = options
+  if (memory === true && (rest.data !== undefined || (rest.durability ?? 'memory') !== 'memory')) {
+    throw new UsageError('option-conflict', 'options memory: true and data or durability exclude each other')
+  }
+  const value = {
+    ...rest,
+    ...(memory === true ? { durability: 'memory' } : {}),
+    mqtt: rest.mqtt ?? { enabled: false },
+    http: rest.http ?? { enabled: false },
+  }
+  const checked = configSchema.safeParse(value)
+  if (checked.success) return checked.data
+  const problem = describeProblem(checked.error, value)
+  const name = problem.path.join('.')
+  throw new UsageError('option-invalid', `${name === '' ? 'options' : `option ${name}`}: ${problem.text}`)
+}
