@@ -25,6 +25,21 @@ export interface Delivery {
   readonly identifiers: readonly number[]
 }
 
+/**
+ * QoS 0 PUBLISH packets without RETAIN and without MQTT 5 properties, of one publisher on one topic, that stand one
+ * behind the other in a read chunk: `buffer[start, end)` holds `count` whole frames.
+ */
+export interface FrameRun {
+  readonly buffer: Buffer
+  readonly start: number
+  readonly end: number
+  readonly count: number
+  /** Whether the frames have the layout of version 5 (a property length of 0) or that of 3.1 and 3.1.1. */
+  readonly version5: boolean
+  readonly largestFrameBytes: number
+  readonly publisher: string
+}
+
 /** Whoever takes messages from the router: a session, a shared group, a queue, a listener in the process. */
 export interface Destination {
   /**
@@ -32,6 +47,11 @@ export interface Destination {
    * where it is refused, sets `message.refusal`. Never throws and never waits.
    */
   offer(message: Message, delivery: Delivery): void
+  /**
+   * Takes a whole run as it came from the wire. False when these bytes are not what this destination has to get; it is
+   * offered the messages one by one then.
+   */
+  offerFrames?(run: FrameRun, delivery: Delivery): boolean
 }
 
 /** The destinations of one topic. A connection may keep it and use it for as long as `stale` is false. */

@@ -1,0 +1,121 @@
+import type { Delivery, Route } from './destination.ts'
+import { hasWildcard, type Pattern } from './level.ts'
+import { TopicTree } from './topic-tree.ts'
+
+/** Bytes that a route takes here besides its topic and its deliveries: measured with short topics, rounded up. */
+const ROUTE_BYTES = 400
+
+export class CachedRoute implements Route {
+  readonly topic: string
+  readonly deliveries: readonly Delivery[]
+  /** Estimated memory. */
+  readonly bytes: number
+  stale = false
+  /** Looked up since the hand passed. */
+  used = false
+  place = -1
+
+  constructor(topic: string, deliveries: readonly Delivery[], bytesEach: number) {
+    this.topic = topic
+    this.deliveries = deliveries
+    this.bytes = ROUTE_BYTES + 2 * topic.length + bytesEach * deliveries.length
+  }
+}
+
+export interface RouteCacheLimits {
+  readonly routesMax: number
+  readonly bytesMax: number
+}
+
+/**
+ * Routes by topic, bounded in number and in bytes. When it is full a hand goes round: a route that was looked up since
+ * the last round gets another chance, the first that was not is dropped. Whatever leaves the cache is stale, as no
+ * change of subscriptions can reach it any more.
+ */
+export class RouteCache {
+  private readonly routes = new Map<string, CachedRoute>()
+  private readonly tree = new TopicTree<CachedRoute>()
+  private readonly ring: (CachedRoute | undefined)[] = []
+  private readonly limits: RouteCacheLimits
+  private hand = 0
+  private bytesUsed = 0
+
+  constructor(limits: RouteCacheLimits) {
+    this.limits = limits
+  }
+
+  get size(): number {
+    return this.routes.size
+  }
+
+  /** Estimated memory. */
+  get bytes(): number {
+    return this.bytesUsed
+  }
+
+  get(topic: string): CachedRoute | undefined {
+    const route = this.routes.get(topic)
+    if (route !== undefined) route.used = true
+    return route
+  }
+
+  /** Takes in a route whose topic is not here; one that alone would fill a quarter of the room is only made stale. */
+  add(route: CachedRoute): void {
+    const { routesMax, bytesMax } = this.limits
+    if (routesMax === 0 || route.bytes > bytesMax / 4) {
+      route.stale = true
+      return
+    }
+    while (this.bytesUsed + route.bytes > bytesMax) this.evict()
+    if (this.ring.length < routesMax) {
+      route.place = this.ring.push(route) - 1
+    } else {
+      route.place = this.evict()
+      this.ring[route.place] = route
+    }
+    this.routes.set(route.topic, route)
+    this.tree.set(route.topic, route)
+    this.bytesUsed += route.bytes
+  }
+
+  /** Drops the routes of the topics that the filter matches, and only these; returns how many. */
+  invalidate(filter: string, pattern: Pattern): number {
+    const before = this.routes.size
+    if (hasWildcard(pattern)) {
+      this.tree.take(pattern, (route) => this.drop(route))
+    } else {
+      const route = this.routes.get(filter)
+      if (route !== undefined) {
+        this.tree.delete(route.topic)
+        this.drop(route)
+      }
+    }
+    return before - this.routes.size
+  }
+
+  /** Frees a place of the ring and returns it; only called when there is a route or the ring is full of holes. */
+  private evict(): number {
+    for (;;) {
+      const place = this.hand
+      this.hand = place + 1 < this.ring.length ? place + 1 : 0
+      const route = this.ring[place]
+      if (route === undefined) {
+        return place
+      }
+      if (route.used) {
+        route.used = false
+      } else {
+        this.tree.delete(route.topic)
+        this.drop(route)
+        return place
+      }
+    }
+  }
+
+  private drop(route: CachedRoute): void {
+    route.stale = true
+    this.ring[route.place] = undefined
+    this.routes.delete(route.topic)
+    this.bytesUsed -= route.bytes
+  }
+}
