@@ -1,0 +1,23 @@
+import { createServer } from 'node:net'
+import { OpenSockets } from './connection-limit.ts'
+import { authority, bind, type Listener, type ListenerOptions } from './listener.ts'
+import { StreamTransport } from './stream-transport.ts'
+
+/** Listens for MQTT over plain TCP. */
+export async function listenTcp(options: ListenerOptions): Promise<Listener> {
+  const { host, limit, accept } = options
+  const sockets = new OpenSockets(limit)
+  const server = createServer({ noDelay: true }, (socket) => {
+    if (sockets.add(socket)) accept(new StreamTransport(socket, 'mqtt'))
+  })
+  const port = await bind(server, host, options.port, '--mqtt-port')
+  return {
+    url: `mqtt://${authority(host, port)}`,
+    stop: () => void server.close(),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        sockets.destroyAll()
+      }),
+  }
+}
