@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { SluiceError } from '../base/errors.ts'
+import type { StartBroker } from './running-broker.ts'
+import { addStartCommand } from './start.ts'
+import { processTerminal, type Terminal } from './terminal.ts'
+
+const HELP = `
+Start with:
+  sluice start --memory       try it without leaving anything behind
+  sluice start --help         all that can be set
+`
+
+/** Loaded only when a broker is to run: help and mistakes are answered without it. */
+async function ownBroker(): Promise<StartBroker> {
+  const { startSluice } = await import('../compose.ts')
+  return startSluice
+}
+
+/** Runs one command. Mistakes and faults become one line on standard error and an exit code, never a stack trace. */
+export async function runCommand(
+  args: readonly string[],
+  terminal: Terminal = processTerminal,
+  loadBroker: () => Promise<StartBroker> = ownBroker,
+): Promise<void> {
+  const program = new Command('sluice')
+    .description('One broker for both halves of an IoT system: MQTT for the devices, queues for the workers.')
+    .version(version(), '--version', 'print the version')
+    .helpOption('--help', 'print this help')
+    .helpCommand(false)
+    .addHelpText('after', HELP)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: () => {} })
+  addStartCommand(program, terminal, loadBroker)
+  for (const command of program.commands) command.copyInheritedSettings(program).helpOption('--help', 'print this help')
+  try {
+    if (args.length === 0) program.outputHelp()
+    else await program.parseAsync(args, { from: 'user' })
+  } catch (error) {
+    fail(error, terminal)
+  }
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+function fail(error: unknown, terminal: Terminal): void {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return
+    // commander adds a suggestion on a line of its own.
+    const sentence = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')
+    terminal.err(`sluice: ${sentence}; see sluice --help\n`)
+    terminal.exit(2)
+  } else if (error instanceof SluiceError) {
+    terminal.err(`sluice: ${error.message}\n`)
+    terminal.exit(error.exitCode)
+  } else {
+    terminal.err(`sluice: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+    terminal.exit(1)
+  }
+}
