@@ -1,0 +1,184 @@
+import type { Message } from '../../message/message.ts'
+import type { QoS } from '../../message/qos.ts'
+import { TOPIC_BYTES_MAX } from '../../message/topic.ts'
+import { frameBytes, lengthWidth, writeLength } from './frame.ts'
+import type { PublishPacket } from './packet.ts'
+import { PacketType } from './packet-type.ts'
+import { DUP } from './publish.ts'
+
+/** How a message goes to one receiver, in what cannot be shared among receivers. */
+export interface PublishLayout {
+  version5: boolean
+  qos: QoS
+  retain: boolean
+  dup: boolean
+  /** Not read at QoS 0. */
+  packetId: number
+  /** 0: none. This and what follows is for version 5 only, and not read below it. */
+  topicAlias: number
+  /** The alias stands for the topic, which is not sent. */
+  omitTopic: boolean
+  identifiers: readonly number[]
+  /** undefined: the message does not expire. */
+  messageExpiryIntervalSeconds: number | undefined
+}
+
+/** The frame of one message in one layout. It is shared: copy the bytes, then patch packet identifier and DUP. */
+export class PublishFrame {
+  readonly bytes: Buffer
+  /** Where the packet identifier (0 so far) stands in `bytes`; 0 at QoS 0. */
+  readonly packetIdOffset: number
+  /** Version, QoS and retain in one number. */
+  readonly layout: number
+
+  constructor(bytes: Buffer, packetIdOffset: number, layout: number) {
+    this.bytes = bytes
+    this.packetIdOffset = packetIdOffset
+    this.layout = layout
+  }
+}
+
+const none: readonly number[] = []
+// Reused by publishFrame: it is read before the next call and never kept.
+const shared: PublishLayout = {
+  version5: false,
+  qos: 0,
+  retain: false,
+  dup: false,
+  packetId: 0,
+  topicAlias: 0,
+  omitTopic: false,
+  identifiers: none,
+  messageExpiryIntervalSeconds: undefined,
+}
+// Set by writePublish, for publishFrame alone.
+let writtenPacketIdOffset = 0
+
+/**
+ * The frame of a message for all receivers that have nothing of their own in it, encoded once for each layout.
+ * Message expiry, subscription identifiers and topic aliases are not in it: with one of those call `encodePublish`.
+ */
+export function publishFrame(message: Message, version5: boolean, qos: QoS, retain: boolean): PublishFrame {
+  const layout = layoutOf(version5, qos, retain)
+  const frames = message.frames as PublishFrame[] | undefined
+  if (frames !== undefined) {
+    for (let index = 0; index < frames.length; index++) {
+      if (frames[index]!.layout === layout) return frames[index]!
+    }
+  }
+  shared.version5 = version5
+  shared.qos = qos
+  shared.retain = retain
+  const bytes = writePublish(message.topic, message.payload, message.properties, shared)
+  return keep(message, new PublishFrame(bytes, qos === 0 ? 0 : writtenPacketIdOffset, layout))
+}
+
+/**
+ * Hands in bytes that already are the frame of this layout: those that came from the publisher. `packetIdOffset` is 0
+ * at QoS 0. The bytes have to stay as they are while the message is on its way; DUP must not be set in them.
+ */
+export function seedFrame(
+  message: Message,
+  version5: boolean,
+  qos: QoS,
+  retain: boolean,
+  bytes: Buffer,
+  packetIdOffset: number,
+): PublishFrame {
+  return keep(message, new PublishFrame(bytes, packetIdOffset, layoutOf(version5, qos, retain)))
+}
+
+/** A frame for one receiver. Throws RangeError when topic or frame are longer than the format holds. */
+export function encodePublish(message: Message, layout: PublishLayout): Buffer {
+  return writePublish(message.topic, message.payload, message.properties, layout)
+}
+
+/** Length of the frame that `encodePublish` would give, for the receiver's Maximum Packet Size (MQTT-3.1.2-24). */
+export function publishFrameBytes(message: Message, layout: PublishLayout): number {
+  const topicBytes = layout.version5 && layout.omitTopic ? 0 : Buffer.byteLength(message.topic)
+  const properties = layout.version5 ? propertyBytes(message.properties, layout) : -1
+  return frameBytes(bodyBytes(topicBytes, message.payload.length, properties, layout.qos))
+}
+
+/** A PUBLISH given as a packet, as `decode` returns it. */
+export function encodePublishPacket(packet: PublishPacket, version5: boolean): Buffer {
+  const { qos, retain, dup, packetId, topicAlias, messageExpiryIntervalSeconds } = packet
+  const omitTopic = false
+  const identifiers = packet.subscriptionIdentifiers
+  return writePublish(packet.topic, packet.payload, packet.forwardProperties, {
+    version5,
+    qos,
+    retain,
+    dup,
+    packetId,
+    topicAlias,
+    omitTopic,
+    identifiers,
+    messageExpiryIntervalSeconds,
+  })
+}
+
+function layoutOf(version5: boolean, qos: QoS, retain: boolean): number {
+  return (version5 ? 8 : 0) | (qos << 1) | (retain ? 1 : 0)
+}
+
+function keep(message: Message, frame: PublishFrame): PublishFrame {
+  if (message.frames === undefined) message.frames = [frame]
+  else message.frames.push(frame)
+  return frame
+}
+
+// `properties` is the length of the property list, -1 below version 5, where not even a length goes out.
+function bodyBytes(topicBytes: number, payloadBytes: number, properties: number, qos: QoS): number {
+  const propertyPart = properties < 0 ? 0 : lengthWidth(properties) + properties
+  return 2 + topicBytes + (qos === 0 ? 0 : 2) + propertyPart + payloadBytes
+}
+
+function propertyBytes(forward: Buffer, layout: PublishLayout): number {
+  let bytes = forward.length
+  if (layout.messageExpiryIntervalSeconds !== undefined) bytes += 5
+  if (layout.topicAlias !== 0) bytes += 3
+  for (const identifier of layout.identifiers) bytes += 1 + lengthWidth(identifier)
+  return bytes
+}
+
+function writePublish(topic: string, payload: Buffer, forward: Buffer, layout: PublishLayout): Buffer {
+  const { version5, qos } = layout
+  const topicBytes = version5 && layout.omitTopic ? 0 : Buffer.byteLength(topic)
+  if (topicBytes > TOPIC_BYTES_MAX) throw new RangeError('a topic longer than 65535 bytes')
+  const properties = version5 ? propertyBytes(forward, layout) : -1
+  const body = bodyBytes(topicBytes, payload.length, properties, qos)
+  const bytes = Buffer.allocUnsafe(frameBytes(body))
+  bytes[0] = (PacketType.Publish << 4) | (layout.dup ? DUP : 0) | (qos << 1) | (layout.retain ? 1 : 0)
+  let offset = writeLength(bytes, 1, body)
+  bytes[offset++] = topicBytes >> 8
+  bytes[offset++] = topicBytes & 0xff
+  if (topicBytes > 0) offset += bytes.write(topic, offset)
+  if (qos !== 0) {
+    writtenPacketIdOffset = offset
+    bytes[offset++] = layout.packetId >> 8
+    bytes[offset++] = layout.packetId & 0xff
+  }
+  if (version5) offset = writeProperties(bytes, offset, properties, forward, layout)
+  bytes.set(payload, offset)
+  return bytes
+}
+
+function writeProperties(bytes: Buffer, start: number, length: number, forward: Buffer, layout: PublishLayout): number {
+  let offset = writeLength(bytes, start, length)
+  if (layout.messageExpiryIntervalSeconds !== undefined) {
+    bytes[offset++] = 0x02
+    offset = bytes.writeUInt32BE(layout.messageExpiryIntervalSeconds, offset)
+  }
+  if (layout.topicAlias !== 0) {
+    bytes[offset++] = 0x23
+    offset = bytes.writeUInt16BE(layout.topicAlias, offset)
+  }
+  for (const identifier of layout.identifiers) {
+    bytes[offset++] = 0x0b
+    offset = writeLength(bytes, offset, identifier)
+  }
+  if (forward.length === 0) return offset
+  bytes.set(forward, offset)
+  return offset + forward.length
+}
