@@ -1,0 +1,69 @@
+import type { Message } from '../message/message.ts'
+import type { Batch } from './batch.ts'
+import type { EntryList } from './entry-list.ts'
+import type { Participant } from './group-commit.ts'
+
+/** What an entry needs of the FIFO that holds it. */
+export interface EntryOwner {
+  write(entry: FifoEntry, batch: Batch): void
+}
+
+/** One message in one FIFO. Everything that is readonly here is stable over a restart. */
+export class FifoEntry implements Participant {
+  /** Rises by push, is never used twice in one FIFO, and may have gaps. From 1. */
+  readonly seq: number
+  /** After `settle` an empty message without a topic. */
+  message: Message
+  /** Free for the owner, stored with the entry: 32 bits. To change it later use `settle`. */
+  readonly identifiers: readonly number[]
+  mark: number
+  /** Commit that makes the entry durable; 0: it never will be, or was already at the start. */
+  epoch = 0
+  /** True when it may have been handed out before: to be delivered with DUP or as redelivered. */
+  redelivered = false
+  /** True after `settle`. */
+  settled = false
+  /** Size that counts against the limits. */
+  bytes: number
+
+  /** Below: for `store/fifo` alone. */
+  readonly owner: EntryOwner
+  list: EntryList | undefined = undefined
+  previous: FifoEntry | undefined = undefined
+  next: FifoEntry | undefined = undefined
+  /** Under which body the entry was written; 0: inline. */
+  bodyId = 0
+  written = false
+  gone = false
+
+  constructor(
+    owner: EntryOwner,
+    seq: number,
+    message: Message,
+    mark: number,
+    identifiers: readonly number[],
+    bytes: number,
+  ) {
+    this.owner = owner
+    this.seq = seq
+    this.message = message
+    this.mark = mark
+    this.identifiers = identifiers
+    this.bytes = bytes
+  }
+
+  writeTo(batch: Batch): void {
+    // Came and went within one epoch: it need never touch the disk.
+    if (!this.gone) this.owner.write(this, batch)
+  }
+}
+
+// About what an entry costs in memory and on disk beside the bytes of its message.
+const OVERHEAD_BYTES = 64
+
+/** What a message counts against the byte limits of a FIFO. */
+export function entrySize(message: Message): number {
+  return OVERHEAD_BYTES + message.topic.length + message.properties.length + message.payload.length
+}
+
+export const SETTLED_BYTES = OVERHEAD_BYTES

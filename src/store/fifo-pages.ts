@@ -1,0 +1,160 @@
+import { EntryList } from './entry-list.ts'
+import type { FifoEntry } from './fifo-entry.ts'
+import { type LoadedEntry, loadEntries } from './fifo-load.ts'
+import type { RecoveredFifo } from './fifo-recovery.ts'
+import type { Waiter } from './group-commit.ts'
+import { entryBytes, entrySeq } from './keys.ts'
+import type { Store } from './store.ts'
+
+/** What the pages need of their FIFO. */
+export interface PageHost {
+  readonly fifoId: number
+  readonly ready: EntryList
+  readonly windowBytes: number
+  /** The entry as it was read, or undefined when it cannot be used. */
+  admit(loaded: LoadedEntry): FifoEntry | undefined
+  /** The entry leaves memory and stays on disk. */
+  forget(entry: FifoEntry): void
+  /** So many entries were expected on disk but could not be used. */
+  missed(count: number, bytes: number): void
+  loaded(): void
+}
+
+const LOAD_ENTRIES = 1024
+const LOAD_BYTES_MIN = 64 * 1024
+const LOAD_RETRY_MS = 1_000
+
+/**
+ * What a FIFO does not keep in its window of ready entries. In the order of numbers: the window, then the gap (on disk
+ * only), then the tail (in memory until its commit has returned, then part of the gap).
+ */
+export class FifoPages implements Waiter {
+  gapCount = 0
+  gapBytes = 0
+  gapFrom = 0
+  gapTo = 0
+  readonly tail = new EntryList()
+  loading = false
+  private readonly store: Store
+  private readonly host: PageHost
+  private waiting = false
+  private closed = false
+
+  constructor(store: Store, host: PageHost, recovered: RecoveredFifo | undefined) {
+    this.store = store
+    this.host = host
+    if (recovered === undefined || recovered.count === 0) return
+    this.gapCount = recovered.count
+    this.gapBytes = recovered.bytes
+    this.gapFrom = recovered.firstSeq
+    this.gapTo = recovered.lastSeq
+  }
+
+  /** True while new entries belong behind what is not in the window. */
+  get active(): boolean {
+    return this.gapCount > 0 || this.tail.length > 0
+  }
+
+  hold(entry: FifoEntry): void {
+    this.tail.append(entry)
+    this.wait()
+  }
+
+  /** The window runs low: continues it from memory at once, or from disk soon. */
+  refill(): void {
+    if (this.loading || this.closed) return
+    if (this.gapCount > 0) void this.load()
+    else this.host.ready.takeAll(this.tail)
+  }
+
+  /** Sends entries at the end of the window back to disk until it fits its budget. */
+  trim(): void {
+    if (this.loading || this.closed) return
+    const { ready, windowBytes } = this.host
+    while (ready.bytes > windowBytes && ready.last !== undefined && !ready.last.redelivered) {
+      const entry = ready.last
+      if (entry.epoch > this.store.commit.committedEpoch) return this.wait()
+      ready.remove(entry)
+      this.gapFrom = entry.seq
+      this.count(entry)
+    }
+  }
+
+  committed(epoch: number): void {
+    this.waiting = false
+    if (this.closed) return
+    const { ready, windowBytes } = this.host
+    if (this.gapCount === 0 && ready.bytes + this.tail.bytes <= windowBytes) ready.takeAll(this.tail)
+    for (let entry = this.tail.first; entry !== undefined && entry.epoch <= epoch; entry = this.tail.first) {
+      this.tail.remove(entry)
+      if (this.gapCount === 0) this.gapFrom = entry.seq
+      this.gapTo = entry.seq
+      this.count(entry)
+    }
+    this.trim()
+    if (this.tail.length > 0) this.wait()
+  }
+
+  /** From now on nothing is loaded, and what is under way is thrown away. */
+  close(): void {
+    this.closed = true
+  }
+
+  private wait(): void {
+    if (this.waiting) return
+    this.waiting = true
+    this.store.commit.wait(this)
+  }
+
+  private count(entry: FifoEntry): void {
+    if (this.gapCount === 0) this.gapTo = entry.seq
+    this.gapCount++
+    this.gapBytes += entry.bytes
+    this.host.forget(entry)
+  }
+
+  private async load(): Promise<void> {
+    this.loading = true
+    const { gapFrom, gapTo } = this
+    const bytesMax = Math.max(this.host.windowBytes >>> 1, LOAD_BYTES_MIN)
+    let rows: LoadedEntry[]
+    try {
+      rows = await loadEntries(this.store, this.host.fifoId, gapFrom, gapTo, LOAD_ENTRIES, bytesMax)
+    } catch (error) {
+      this.store.log.error({ fifoId: this.host.fifoId, err: error }, 'queued messages cannot be read: trying again')
+      this.store.clock.after(LOAD_RETRY_MS, () => {
+        this.loading = false
+        this.refill()
+      })
+      return
+    }
+    this.loading = false
+    if (this.closed) return
+    this.take(rows, gapTo)
+    if (this.host.ready.first === undefined && this.gapCount > 0) void this.load()
+    else this.host.loaded()
+  }
+
+  private take(rows: LoadedEntry[], askedTo: number): void {
+    for (const row of rows) {
+      const bytes = entryBytes(row.key)
+      this.gapCount--
+      this.gapBytes -= bytes
+      this.gapFrom = entrySeq(row.key) + 1
+      const entry = this.host.admit(row)
+      if (entry === undefined) this.host.missed(1, bytes)
+      else this.host.ready.append(entry)
+    }
+    if (rows.length === 0) this.gapFrom = askedTo + 1
+    if (rows.length === 0 && this.gapTo === askedTo && this.gapCount > 0) {
+      this.store.log.error(
+        { fifoId: this.host.fifoId, missing: this.gapCount },
+        'queued messages are missing from the store',
+      )
+      this.host.missed(this.gapCount, this.gapBytes)
+      this.gapCount = 0
+      this.gapBytes = 0
+    }
+    if (this.gapCount === 0) this.host.ready.takeAll(this.tail)
+  }
+}

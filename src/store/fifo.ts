@@ -1,0 +1,319 @@
+import { EMPTY, Message } from '../message/message.ts'
+import type { Batch } from './batch.ts'
+import { EntryList } from './entry-list.ts'
+import { encodeEntry } from './entry-record.ts'
+import { type EntryOwner, entrySize, FifoEntry, SETTLED_BYTES } from './fifo-entry.ts'
+import { FifoHead } from './fifo-head.ts'
+import type { LoadedEntry } from './fifo-load.ts'
+import { FifoPages, type PageHost } from './fifo-pages.ts'
+import { sweepEntries } from './fifo-sweep.ts'
+import { entryBodyId, entryBytes, entryKey, entrySeq } from './keys.ts'
+import type { Store } from './store.ts'
+
+export interface FifoOptions {
+  /** False: nothing is ever stored, all of it is in memory. Always so in a store of durability `memory`. */
+  readonly durable: boolean
+  /** Entries at most, those handed out included. */
+  readonly messagesMax: number
+  /** Bytes at most (topic, properties, payload and 64 for each entry), those handed out included. */
+  readonly bytesMax: number
+  /** About how many bytes of ready entries stay in memory; the rest waits on disk. */
+  readonly windowBytes: number
+}
+
+const NONE: readonly number[] = []
+const SETTLED_MESSAGE = new Message('', EMPTY, 0, false)
+
+/**
+ * One first-in first-out queue of messages with acknowledgement: the offline queue of a session, the backlog of a
+ * shared subscription, a named queue. Every entry is ready, or handed out by `next` until it is acknowledged or
+ * released. Order is that of the entries' numbers, always. All calls are synchronous; what they change is durable
+ * with `entry.epoch`.
+ *
+ * What the start has found under `fifoId` is taken over: `count` is right at once, entries come after `onReady`.
+ */
+export class Fifo implements EntryOwner, PageHost {
+  readonly fifoId: number
+  /** Entries became available to `next` that were not in memory before. */
+  onReady: () => void = () => {}
+  messagesMax: number
+  bytesMax: number
+  /** Entries and their bytes, ready and handed out, in memory and on disk. */
+  count = 0
+  bytes = 0
+
+  /** For `store/fifo` alone. */
+  readonly ready = new EntryList()
+  private readonly inFlight = new EntryList()
+  /** Last of the entries at the front of `ready` that were handed out before. */
+  private returned: FifoEntry | undefined
+  private readonly store: Store
+  private readonly durable: boolean
+  private readonly head: FifoHead
+  private readonly pages: FifoPages
+  private readonly sentBelow: number
+  private window: number
+  private nextSeq: number
+  private handedOutSeq = 0
+  private destroyed = false
+
+  constructor(store: Store, fifoId: number, options: FifoOptions) {
+    this.store = store
+    this.fifoId = fifoId
+    this.durable = options.durable && store.durability !== 'memory'
+    this.messagesMax = options.messagesMax
+    this.bytesMax = options.bytesMax
+    this.window = options.windowBytes
+    const recovered = this.durable ? store.takeRecovered(fifoId) : undefined
+    this.count = recovered?.count ?? 0
+    this.bytes = recovered?.bytes ?? 0
+    this.nextSeq = Math.max(recovered?.head.reservedSeq ?? 1, (recovered?.lastSeq ?? 0) + 1)
+    this.sentBelow = recovered === undefined ? 0 : Math.min(recovered.head.sentBelow, this.nextSeq)
+    this.head = new FifoHead(fifoId, recovered?.head)
+    this.pages = new FifoPages(store, this, recovered)
+  }
+
+  /** Entries that were handed out and neither acknowledged nor released. */
+  get unacknowledgedCount(): number {
+    return this.inFlight.length
+  }
+
+  /** Entries that wait to be handed out, in memory and on disk. */
+  get readyCount(): number {
+    return this.count - this.inFlight.length
+  }
+
+  /** True while `next` may answer undefined although entries are ready; `onReady` follows. */
+  get loading(): boolean {
+    return this.pages.loading
+  }
+
+  get windowBytes(): number {
+    return this.window
+  }
+
+  /** A smaller window while nobody is connected: what is committed leaves memory. */
+  set windowBytes(bytes: number) {
+    this.window = bytes
+    if (this.durable) this.pages.trim()
+  }
+
+  /**
+   * Puts a message at the end; undefined: the queue is full. Sets `message.commitEpoch` where the message has to be
+   * on disk first. `mark` is free for the owner, 32 bits; up to 255 identifiers are stored.
+   */
+  push(message: Message, mark: number, identifiers: readonly number[] = NONE): FifoEntry | undefined {
+    const size = entrySize(message)
+    if (this.count >= this.messagesMax || this.bytes + size > this.bytesMax || this.destroyed) return undefined
+    const entry = new FifoEntry(this, this.nextSeq++, message.own(), mark, identifiers, size)
+    this.count++
+    this.bytes += size
+    if (!this.durable) {
+      this.ready.append(entry)
+      return entry
+    }
+    const { commit } = this.store
+    message.references++
+    entry.epoch = commit.formingEpoch
+    message.commitEpoch = entry.epoch
+    commit.mark(entry, size)
+    if (this.pages.active || this.ready.bytes + size > this.window) this.pages.hold(entry)
+    else this.ready.append(entry)
+    return entry
+  }
+
+  /** The ready entry with the lowest number, without taking it; undefined: none, or `loading`. */
+  peek(): FifoEntry | undefined {
+    if (this.ready.first === undefined && this.pages.active) this.pages.refill()
+    return this.ready.first
+  }
+
+  /** Hands out the ready entry with the lowest number; undefined: none, or `loading`. */
+  next(): FifoEntry | undefined {
+    const entry = this.peek()
+    if (entry === undefined) return undefined
+    this.removeReady(entry)
+    this.inFlight.append(entry)
+    if (entry.seq > this.handedOutSeq) this.handedOutSeq = entry.seq
+    if (this.durable) this.head.handedOut(this.lowestSeq, this.store.commit)
+    if (this.pages.active && this.ready.bytes < this.window >>> 1) this.pages.refill()
+    return entry
+  }
+
+  /** The entry is done with, handed out or still ready: gone for good. */
+  ack(entry: FifoEntry): void {
+    if (entry.gone) return
+    if (entry.list === this.ready) this.removeReady(entry)
+    else entry.list?.remove(entry)
+    this.count--
+    this.bytes -= entry.bytes
+    entry.gone = true
+    if (!this.durable) return
+    if (entry.written) this.erase(entry)
+    this.forget(entry)
+    if (this.pages.active && this.ready.bytes < this.window >>> 1) this.pages.refill()
+  }
+
+  /** An entry that was handed out is ready again, at its old place, and marked as redelivered. */
+  release(entry: FifoEntry): void {
+    if (entry.list !== this.inFlight) return
+    this.inFlight.remove(entry)
+    entry.redelivered = true
+    let previous = this.returned
+    while (previous !== undefined && previous.seq > entry.seq) previous = previous.previous
+    this.ready.insertAfter(entry, previous)
+    if (previous === this.returned) this.returned = entry
+  }
+
+  /** Everything that was handed out is ready again, in order: the consumer is gone, or has come back. */
+  rewind(): void {
+    const entries: FifoEntry[] = []
+    for (let entry = this.inFlight.first; entry !== undefined; entry = this.inFlight.first) {
+      this.inFlight.remove(entry)
+      entry.redelivered = true
+      entries.push(entry)
+    }
+    while (this.returned !== undefined) {
+      const entry = this.returned
+      this.removeReady(entry)
+      entries.push(entry)
+    }
+    entries.sort((a, b) => a.seq - b.seq)
+    for (const entry of entries) {
+      this.ready.insertAfter(entry, this.returned)
+      this.returned = entry
+    }
+  }
+
+  /**
+   * Only `mark` is needed from now on, as for a QoS 2 message after PUBREC (MQTT 5, section 4.3.3): the message is
+   * dropped from memory and disk, the entry keeps its number and its place.
+   */
+  settle(entry: FifoEntry, mark: number): void {
+    if (entry.gone) return
+    const { list } = entry
+    if (list !== undefined) list.bytes += SETTLED_BYTES - entry.bytes
+    this.bytes += SETTLED_BYTES - entry.bytes
+    if (this.durable && entry.written) this.erase(entry)
+    if (this.durable) this.forget(entry)
+    entry.bytes = SETTLED_BYTES
+    entry.mark = mark
+    entry.settled = true
+    entry.message = SETTLED_MESSAGE
+    entry.bodyId = 0
+    if (!this.durable || !entry.written) return
+    const { commit } = this.store
+    entry.epoch = commit.formingEpoch
+    commit.put(this.keyOf(entry), encodeEntry(entry.message, mark, entry.identifiers, true, false))
+  }
+
+  /**
+   * Removes the oldest entry that was never handed out, and answers it; undefined: there is none in memory. With
+   * entries on disk only, loading begins, and the caller has to refuse the new message instead.
+   */
+  dropOldest(): FifoEntry | undefined {
+    this.peek()
+    const entry = this.returned === undefined ? this.ready.first : this.returned.next
+    if (entry !== undefined) this.ack(entry)
+    else if (this.pages.active) this.pages.refill()
+    return entry
+  }
+
+  /** A clean end: notes exactly what was handed out, so that after the start nothing else counts as redelivered. */
+  close(): void {
+    this.pages.close()
+    if (this.durable && !this.destroyed && this.count > 0) {
+      const sentBelow = Math.max(this.handedOutSeq + 1, this.sentBelow)
+      this.head.settle(this.lowestSeq(), this.nextSeq, sentBelow, this.store.commit)
+    }
+    this.destroyed = true
+  }
+
+  /** Deletes everything, from disk in pages over many turns. All calls after it change nothing. */
+  destroy(): void {
+    if (this.destroyed) return
+    this.destroyed = true
+    this.pages.close()
+    const lowest = this.lowestSeq()
+    for (const list of [this.inFlight, this.ready, this.pages.tail]) {
+      for (let entry = list.first; entry !== undefined; entry = list.first) this.ack(entry)
+    }
+    this.count = 0
+    this.bytes = 0
+    const { commit } = this.store
+    if (this.pages.gapCount > 0) {
+      this.head.doom(lowest, commit)
+      void sweepEntries(this.store, this.fifoId, lowest)
+    } else if (this.head.exists) this.head.remove(commit)
+  }
+
+  /** For the group commit: the entry's epoch is being formed. */
+  write(entry: FifoEntry, batch: Batch): void {
+    entry.written = true
+    const { message, settled } = entry
+    this.head.reserve(entry.seq, this.lowestSeq, batch)
+    if (!settled && (message.references > 1 || message.bodyId !== 0)) {
+      entry.bodyId = this.store.bodies.retain(message, batch)
+    }
+    batch.put(this.keyOf(entry), encodeEntry(message, entry.mark, entry.identifiers, settled, entry.bodyId !== 0))
+  }
+
+  /** For the pages: an entry was read from disk. */
+  admit(loaded: LoadedEntry): FifoEntry | undefined {
+    const { key, record } = loaded
+    if (record === undefined) return undefined
+    const bodyId = entryBodyId(key)
+    const found = loaded.message ?? SETTLED_MESSAGE
+    const message = bodyId === 0 ? found : this.store.bodies.admit(bodyId, found)
+    const entry = new FifoEntry(this, entrySeq(key), message, record.mark, record.identifiers, entryBytes(key))
+    entry.settled = record.settled
+    entry.redelivered = entry.seq < this.sentBelow
+    entry.bodyId = bodyId
+    entry.written = true
+    if (!record.settled) message.references++
+    return entry
+  }
+
+  /** For the pages: the entry's message leaves memory. */
+  forget(entry: FifoEntry): void {
+    if (entry.settled) return
+    const { message } = entry
+    if (--message.references === 0 && message.bodyId !== 0) this.store.bodies.evict(message)
+  }
+
+  /** For the pages. */
+  missed(count: number, bytes: number): void {
+    this.count -= count
+    this.bytes -= bytes
+  }
+
+  /** For the pages. */
+  loaded(): void {
+    if (this.ready.first !== undefined) this.onReady()
+  }
+
+  private removeReady(entry: FifoEntry): void {
+    if (entry === this.returned) this.returned = entry.previous
+    this.ready.remove(entry)
+  }
+
+  private keyOf(entry: FifoEntry): Buffer {
+    return entryKey(this.fifoId, entry.seq, entry.bodyId, entry.bytes)
+  }
+
+  private erase(entry: FifoEntry): void {
+    const { commit, bodies } = this.store
+    commit.del(this.keyOf(entry))
+    if (entry.bodyId !== 0) bodies.release(entry.bodyId, commit)
+    this.head.deleted(this.lowestSeq, commit)
+  }
+
+  private readonly lowestSeq = (): number => {
+    const { pages } = this
+    let lowest = this.ready.first?.seq ?? (pages.gapCount > 0 ? pages.gapFrom : (pages.tail.first?.seq ?? this.nextSeq))
+    for (let entry = this.inFlight.first; entry !== undefined; entry = entry.next) {
+      if (entry.seq < lowest) lowest = entry.seq
+    }
+    return lowest
+  }
+}

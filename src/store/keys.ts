@@ -1,0 +1,175 @@
+/**
+ * Key layout (`docs/store-format.md`): one byte for the kind, then big-endian numbers, so that LevelDB's order is the
+ * order of numbers. A string that is not the last part has its length in bytes in front (u16).
+ */
+export const KIND_META = 0x01
+export const KIND_SESSION = 0x10
+export const KIND_SUBSCRIPTION = 0x11
+export const KIND_WILL = 0x12
+export const KIND_RETAINED = 0x13
+export const KIND_INCOMING = 0x14
+export const KIND_HEAD = 0x20
+export const KIND_ENTRY = 0x21
+export const KIND_BODY = 0x22
+
+/** Bytes of an entry's key: kind, FIFO u48, sequence number u48, body u48, size u32. */
+export const ENTRY_KEY_BYTES = 23
+/** One past the largest number that a key can hold. */
+export const NUMBER_MAX = 2 ** 48
+
+export function kindKey(kind: number): Buffer {
+  return Buffer.from([kind])
+}
+
+export function metaKey(name: string): Buffer {
+  return stringKey(KIND_META, name)
+}
+
+export function sessionKey(clientId: string): Buffer {
+  return stringKey(KIND_SESSION, clientId)
+}
+
+export function willKey(clientId: string): Buffer {
+  return stringKey(KIND_WILL, clientId)
+}
+
+export function retainedKey(topic: string): Buffer {
+  return stringKey(KIND_RETAINED, topic)
+}
+
+/** The last part of a session's, a will's or a retained message's key. */
+export function stringOfKey(key: Buffer): string {
+  return key.toString('utf8', 1, key.length)
+}
+
+export function subscriptionKey(clientId: string, filter: string): Buffer {
+  const idBytes = Buffer.byteLength(clientId)
+  const key = Buffer.allocUnsafe(3 + idBytes + Buffer.byteLength(filter))
+  key[0] = KIND_SUBSCRIPTION
+  key.writeUInt16BE(idBytes, 1)
+  key.write(clientId, 3)
+  key.write(filter, 3 + idBytes)
+  return key
+}
+
+/** In front of all subscriptions of a client. */
+export function subscriptionPrefix(clientId: string): Buffer {
+  return subscriptionKey(clientId, '')
+}
+
+export function parseSubscriptionKey(key: Buffer): { clientId: string; filter: string } {
+  const end = 3 + key.readUInt16BE(1)
+  return { clientId: key.toString('utf8', 3, end), filter: key.toString('utf8', end, key.length) }
+}
+
+/** A packet identifier of an incoming QoS 2 message that is not yet released (MQTT 5, section 4.3.3). */
+export function incomingKey(sessionNumber: number, packetId: number): Buffer {
+  const key = Buffer.allocUnsafe(9)
+  key[0] = KIND_INCOMING
+  writeU48(key, sessionNumber, 1)
+  key[7] = packetId >>> 8
+  key[8] = packetId
+  return key
+}
+
+/** In front of all incoming packet identifiers of a session. */
+export function incomingPrefix(sessionNumber: number): Buffer {
+  return numberKey(KIND_INCOMING, sessionNumber)
+}
+
+export function parseIncomingKey(key: Buffer): { sessionNumber: number; packetId: number } {
+  return { sessionNumber: readU48(key, 1), packetId: key.readUInt16BE(7) }
+}
+
+export function headKey(fifoId: number): Buffer {
+  return numberKey(KIND_HEAD, fifoId)
+}
+
+export function bodyKey(bodyId: number): Buffer {
+  return numberKey(KIND_BODY, bodyId)
+}
+
+/** The number in the key of a head or a body. */
+export function numberOfKey(key: Buffer): number {
+  return readU48(key, 1)
+}
+
+export function entryKey(fifoId: number, seq: number, bodyId: number, bytes: number): Buffer {
+  const key = Buffer.allocUnsafe(ENTRY_KEY_BYTES)
+  key[0] = KIND_ENTRY
+  writeU48(key, fifoId, 1)
+  writeU48(key, seq, 7)
+  writeU48(key, bodyId, 13)
+  key[19] = bytes >>> 24
+  key[20] = bytes >>> 16
+  key[21] = bytes >>> 8
+  key[22] = bytes
+  return key
+}
+
+/** In front of the entries of a FIFO from `seq` on. */
+export function entryPrefix(fifoId: number, seq: number): Buffer {
+  const key = Buffer.allocUnsafe(13)
+  key[0] = KIND_ENTRY
+  writeU48(key, fifoId, 1)
+  writeU48(key, seq, 7)
+  return key
+}
+
+export function entrySeq(key: Buffer): number {
+  return readU48(key, 7)
+}
+
+export function entryBodyId(key: Buffer): number {
+  return readU48(key, 13)
+}
+
+export function entryBytes(key: Buffer): number {
+  return key.readUInt32BE(19)
+}
+
+/** The smallest key after all that begin with `prefix`. */
+export function prefixEnd(prefix: Buffer): Buffer {
+  let length = prefix.length
+  while (length > 0 && prefix[length - 1] === 0xff) length--
+  const end = Buffer.from(prefix.subarray(0, length))
+  if (length > 0) end[length - 1] = (end[length - 1] ?? 0) + 1
+  return end
+}
+
+/** The smallest key after `key`: where a scan goes on. */
+export function keyAfter(key: Buffer): Buffer {
+  const next = Buffer.alloc(key.length + 1)
+  key.copy(next)
+  return next
+}
+
+function stringKey(kind: number, name: string): Buffer {
+  const key = Buffer.allocUnsafe(1 + Buffer.byteLength(name))
+  key[0] = kind
+  key.write(name, 1)
+  return key
+}
+
+function numberKey(kind: number, value: number): Buffer {
+  const key = Buffer.allocUnsafe(7)
+  key[0] = kind
+  writeU48(key, value, 1)
+  return key
+}
+
+// Written out: Buffer's writeUIntBE checks its arguments for several times the cost of the bytes.
+export function writeU48(bytes: Buffer, value: number, offset: number): void {
+  const high = Math.floor(value / 0x1_0000_0000)
+  const low = value >>> 0
+  bytes[offset] = high >>> 8
+  bytes[offset + 1] = high
+  bytes[offset + 2] = low >>> 24
+  bytes[offset + 3] = low >>> 16
+  bytes[offset + 4] = low >>> 8
+  bytes[offset + 5] = low
+}
+
+export function readU48(bytes: Buffer, offset: number): number {
+  return bytes.readUInt16BE(offset) * 0x1_0000_0000 + bytes.readUInt32BE(offset + 2)
+}

@@ -1,0 +1,120 @@
+import { Level } from 'level'
+import type { Backend } from '../backend.ts'
+import { SCAN_BYTES_MAX } from '../backend.ts'
+import type { Batch } from '../batch.ts'
+
+// Large enough that most messages are acknowledged, and their keys deleted, before they leave LevelDB's memory.
+const WRITE_BUFFER_BYTES = 32 * 1024 * 1024
+const CACHE_BYTES = 16 * 1024 * 1024
+const FILE_BYTES = 8 * 1024 * 1024
+
+function database(folder: string): Level<Buffer, Buffer> {
+  return new Level<Buffer, Buffer>(folder, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    writeBufferSize: WRITE_BUFFER_BYTES,
+    cacheSize: CACHE_BYTES,
+    maxFileSize: FILE_BYTES,
+  })
+}
+
+type ScanOptions = { gte: Buffer; lt: Buffer; highWaterMarkBytes: number }
+
+/** Keys and values in a LevelDB database of one folder. */
+export class LevelBackend implements Backend {
+  private readonly db: Level<Buffer, Buffer>
+  private readonly sync: boolean
+  private broken = false
+  private reopening: Promise<void> | undefined
+
+  private constructor(db: Level<Buffer, Buffer>, sync: boolean) {
+    this.db = db
+    this.sync = sync
+  }
+
+  /** `sync`: a write returns only when the disk has it. Throws what LevelDB throws; its `cause` has the code. */
+  static async open(folder: string, sync: boolean): Promise<LevelBackend> {
+    const db = database(folder)
+    await db.open()
+    return new LevelBackend(db, sync)
+  }
+
+  write(batch: Batch, done: (error: Error | undefined) => void): void {
+    this.writeAll(batch).then(
+      () => done(undefined),
+      (error: Error) => {
+        this.broken = true
+        done(error)
+      },
+    )
+  }
+
+  async get(key: Buffer): Promise<Buffer | undefined> {
+    await this.reopening
+    return this.db.get(key)
+  }
+
+  async getMany(keys: Buffer[]): Promise<(Buffer | undefined)[]> {
+    await this.reopening
+    return this.db.getMany(keys)
+  }
+
+  async scan(
+    from: Buffer,
+    to: Buffer,
+    limit: number,
+    bytesMax = SCAN_BYTES_MAX,
+  ): Promise<[key: Buffer, value: Buffer][]> {
+    await this.reopening
+    const options: ScanOptions = { gte: from, lt: to, highWaterMarkBytes: bytesMax }
+    const iterator = this.db.iterator(options)
+    try {
+      return await iterator.nextv(limit)
+    } finally {
+      await iterator.close()
+    }
+  }
+
+  async scanKeys(from: Buffer, to: Buffer, limit: number): Promise<Buffer[]> {
+    await this.reopening
+    const options: ScanOptions = { gte: from, lt: to, highWaterMarkBytes: SCAN_BYTES_MAX }
+    const iterator = this.db.keys(options)
+    try {
+      return await iterator.nextv(limit)
+    } finally {
+      await iterator.close()
+    }
+  }
+
+  close(): Promise<void> {
+    return this.db.close()
+  }
+
+  private async writeAll(batch: Batch): Promise<void> {
+    if (this.broken) await this.reopen()
+    const { keys, values } = batch
+    const chained = this.db.batch()
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as Buffer
+      const value = values[i]
+      if (value === undefined) chained.del(key)
+      else chained.put(key, value)
+    }
+    await chained.write({ sync: this.sync } as object)
+  }
+
+  /**
+   * After a failed write LevelDB's log may end in half a record: what is appended behind it is lost at the next start,
+   * although the write succeeds. And after a failed sync or compaction it refuses all writes. Opening again begins a
+   * new log, and cures both.
+   */
+  private async reopen(): Promise<void> {
+    this.reopening = this.db.close().then(() => this.db.open())
+    try {
+      await this.reopening
+      this.broken = false
+    } finally {
+      this.reopening = undefined
+    }
+  }
+}

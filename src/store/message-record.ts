@@ -1,0 +1,117 @@
+import { SluiceError } from '../base/errors.ts'
+import { EMPTY, Message } from '../message/message.ts'
+import type { QoS } from '../message/qos.ts'
+import { readU48, writeU48 } from './keys.ts'
+
+/**
+ * A message as it is stored: version, flags, then what the flags announce, then the topic, then the payload to the
+ * end. The session's own facts (packet identifier, delivered QoS) are not part of it.
+ */
+const VERSION = 1
+const QOS_MASK = 0x03
+const RETAIN = 0x04
+const EXPIRES = 0x08
+const PROPERTIES = 0x10
+const PUBLISHER = 0x20
+
+/** Bytes that `writeMessage` needs. */
+export function messageRecordBytes(message: Message): number {
+  let bytes = 4 + Buffer.byteLength(message.topic) + message.payload.length
+  if (message.expiresAtMs !== 0) bytes += 6
+  if (message.properties.length > 0) bytes += 4 + message.properties.length
+  if (message.publisher !== '') bytes += 2 + Buffer.byteLength(message.publisher)
+  return bytes
+}
+
+/** Writes the record at `offset`; the buffer ends with it. */
+export function writeMessage(message: Message, into: Buffer, offset: number): void {
+  let flags: number = message.qos
+  let at = offset + 2
+  into[offset] = VERSION
+  if (message.retain) flags |= RETAIN
+  if (message.expiresAtMs !== 0) {
+    flags |= EXPIRES
+    writeU48(into, message.expiresAtMs, at)
+    at += 6
+  }
+  if (message.properties.length > 0) {
+    flags |= PROPERTIES
+    into.writeUInt32BE(message.properties.length, at)
+    into.set(message.properties, at + 4)
+    at += 4 + message.properties.length
+  }
+  if (message.publisher !== '') {
+    flags |= PUBLISHER
+    at = writeString(into, message.publisher, at)
+  }
+  into[offset + 1] = flags
+  at = writeString(into, message.topic, at)
+  into.set(message.payload, at)
+}
+
+export function encodeMessage(message: Message): Buffer {
+  const record = Buffer.allocUnsafe(messageRecordBytes(message))
+  writeMessage(message, record, 0)
+  return record
+}
+
+/** The message whose record begins at `offset`. Payload and properties are views into `record`. */
+export function decodeMessage(record: Buffer, offset = 0): Message {
+  if (record.length < offset + 4) throw damaged('too short')
+  if (record[offset] !== VERSION) throw damaged(`version ${record[offset]}`)
+  const flags = record[offset + 1] ?? 0
+  let at = offset + 2
+  let expiresAtMs = 0
+  let properties: Buffer = EMPTY
+  let publisher = ''
+  if ((flags & EXPIRES) !== 0) {
+    need(record, at + 6)
+    expiresAtMs = readU48(record, at)
+    at += 6
+  }
+  if ((flags & PROPERTIES) !== 0) {
+    need(record, at + 4)
+    const end = at + 4 + record.readUInt32BE(at)
+    need(record, end)
+    properties = record.subarray(at + 4, end)
+    at = end
+  }
+  if ((flags & PUBLISHER) !== 0) {
+    const end = stringEnd(record, at)
+    publisher = record.toString('utf8', at + 2, end)
+    at = end
+  }
+  const end = stringEnd(record, at)
+  const topic = record.toString('utf8', at + 2, end)
+  const payload = end === record.length ? EMPTY : record.subarray(end)
+  return new Message(topic, payload, qosOf(flags), (flags & RETAIN) !== 0, properties, expiresAtMs, publisher)
+}
+
+function qosOf(flags: number): QoS {
+  const qos = flags & QOS_MASK
+  if (qos === 3) throw damaged('QoS 3')
+  return qos as QoS
+}
+
+function writeString(into: Buffer, text: string, at: number): number {
+  const end = at + 2 + into.write(text, at + 2)
+  const bytes = end - at - 2
+  into[at] = bytes >>> 8
+  into[at + 1] = bytes
+  return end
+}
+
+function stringEnd(record: Buffer, at: number): number {
+  need(record, at + 2)
+  const end = at + 2 + record.readUInt16BE(at)
+  need(record, end)
+  return end
+}
+
+function need(record: Buffer, end: number): void {
+  if (end > record.length) throw damaged('cut off')
+}
+
+function damaged(what: string): SluiceError {
+  return new SluiceError('STORE_RECORD_DAMAGED', `a stored message cannot be read (${what})`)
+}

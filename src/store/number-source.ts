@@ -1,0 +1,32 @@
+import type { ChangeSink } from './batch.ts'
+import { metaKey, readU48, writeU48 } from './keys.ts'
+
+const KEY = metaKey('next-number')
+const BLOCK = 1 << 16
+
+/**
+ * Numbers that are never given twice, also over a crash: they are reserved in blocks, and the reservation is in the
+ * same epoch as, or an earlier one than, whatever carries the number.
+ */
+export class NumberSource {
+  static readonly key: Buffer = KEY
+  private following: number
+  private reserved: number
+
+  /** `stored`: what the store holds under `NumberSource.key`. */
+  constructor(stored: Buffer | undefined) {
+    this.following = stored === undefined ? 1 : readU48(stored, 0)
+    this.reserved = this.following
+  }
+
+  next(changes: ChangeSink): number {
+    const number = this.following++
+    if (number >= this.reserved) {
+      this.reserved = number + BLOCK
+      const value = Buffer.allocUnsafe(6)
+      writeU48(value, this.reserved, 0)
+      changes.put(KEY, value)
+    }
+    return number
+  }
+}
