@@ -1,0 +1,32 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { newDataFolder } from '../machine.mjs'
+import { startBroker } from './process.mjs'
+
+const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+const manifest = new URL('../../package.json', import.meta.url)
+
+/** @type {import('./catalogue.mjs').Kind} */
+export const sluice = {
+  unavailable: () => (existsSync(main) ? undefined : 'dist/main.js is missing: run `npm run build` first'),
+  version: () => `Sluice ${JSON.parse(readFileSync(manifest, 'utf8')).version}, Node.js ${process.versions.node}`,
+  start({ store }) {
+    const folder = store === 'disk' ? newDataFolder() : undefined
+    const where = folder ? ['--data', folder, '--durability', 'fsync'] : ['--memory']
+    const command = [
+      process.execPath,
+      main,
+      'start',
+      '--mqtt-port',
+      '0',
+      '--http-port',
+      '0',
+      '--log-level',
+      'warn',
+      ...where,
+    ]
+    return startBroker(command, /^listening mqtt:\/\/.*:(\d+)$/, {
+      clean: () => folder && rmSync(folder, { recursive: true, force: true }),
+    })
+  },
+}

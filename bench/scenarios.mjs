@@ -1,0 +1,145 @@
+/**
+ * The rows of the benchmark, as data.
+ *
+ * @typedef {object} Scenario
+ * @property {string} name as `--only` knows it
+ * @property {string} title
+ * @property {'traffic' | 'backlog' | 'idle' | 'start'} kind
+ * @property {'memory' | 'disk'} store where Sluice keeps what it has to; mosquitto runs with `persistence false` throughout
+ * @property {Record<string, unknown>} load what the load generator is told
+ */
+
+const payloadBytes = 64
+
+/**
+ * Windows. At QoS 0 nothing acknowledges, so a publisher waits while `outstanding` of its messages have not arrived:
+ * enough to keep a broker busy without a pause, little enough that no broker has a reason to drop. At QoS 1 and 2 a
+ * publisher has up to `inflight` without acknowledgement, as a busy client has.
+ */
+const many = { inflight: 100, outstanding: 200 }
+
+/** @param {number} publishers @param {number} subscribers @param {'all' | 'own'} audience @param {number} qos */
+const traffic = (publishers, subscribers, audience, qos, window = many, extra = {}) => ({
+  kind: 'traffic',
+  payloadBytes,
+  publishers,
+  subscribers,
+  audience,
+  qos,
+  persistent: false,
+  flood: true,
+  steadyRate: 1000,
+  ...window,
+  ...extra,
+})
+
+/** @type {Scenario[]} */
+export const scenarios = [
+  {
+    name: 'fan-in-qos0',
+    title: 'fan-in 10→1, QoS 0',
+    kind: 'traffic',
+    store: 'memory',
+    load: traffic(10, 1, 'all', 0, { inflight: 0, outstanding: 1600 }),
+  },
+  {
+    name: 'fan-out-qos0',
+    title: 'fan-out 1→50, QoS 0',
+    kind: 'traffic',
+    store: 'memory',
+    // 100 messages a second become 5,000 deliveries.
+    load: traffic(1, 50, 'all', 0, { inflight: 0, outstanding: 2000 }, { steadyRate: 100 }),
+  },
+  {
+    name: 'pairs-qos1',
+    title: 'pairs 10→10, QoS 1',
+    kind: 'traffic',
+    store: 'memory',
+    load: traffic(10, 10, 'own', 1),
+  },
+  {
+    name: 'fan-in-qos2',
+    title: 'fan-in 10→1, QoS 2',
+    kind: 'traffic',
+    store: 'memory',
+    load: traffic(10, 1, 'all', 2),
+  },
+  {
+    name: 'pairs-qos2',
+    title: 'pairs 10→10, QoS 2',
+    kind: 'traffic',
+    store: 'memory',
+    load: traffic(10, 10, 'own', 2),
+  },
+  {
+    name: 'persistent-qos1',
+    title: 'persistent sessions, connected, 10→10, QoS 1',
+    kind: 'traffic',
+    store: 'disk',
+    load: traffic(10, 10, 'own', 1, many, { persistent: true }),
+  },
+  {
+    name: 'persistent-qos2',
+    title: 'persistent sessions, connected, 10→10, QoS 2',
+    kind: 'traffic',
+    store: 'disk',
+    load: traffic(10, 10, 'own', 2, many, { persistent: true }),
+  },
+  {
+    name: 'backlog-qos1',
+    title: 'persistent sessions, away, 10→10, QoS 1',
+    kind: 'backlog',
+    store: 'disk',
+    load: { ...traffic(10, 10, 'own', 1, { inflight: 100, outstanding: 1e9 }, { persistent: true }), kind: 'backlog' },
+  },
+  {
+    name: 'fleet-qos1',
+    title: '1,000 publishers, one message a second each, QoS 1, into a persistent session',
+    kind: 'traffic',
+    store: 'disk',
+    load: traffic(1000, 1, 'all', 1, { inflight: 10, outstanding: 10 }, { persistent: true, flood: false }),
+  },
+  {
+    name: 'idle',
+    title: 'idle connections with one subscription',
+    kind: 'idle',
+    store: 'memory',
+    load: { kind: 'idle' },
+  },
+  { name: 'start', title: 'start, to the first listener', kind: 'start', store: 'disk', load: {} },
+]
+
+/**
+ * How long each part of a row takes.
+ *
+ * @typedef {object} Effort
+ * @property {number} rounds
+ * @property {number} warmupSeconds
+ * @property {number} seconds under full load
+ * @property {number} steadySeconds at the fixed rate
+ * @property {number} backlog messages per publisher
+ * @property {number} connections idle ones
+ * @property {number} starts
+ */
+
+/** @type {Effort} */
+export const full = {
+  rounds: 5,
+  warmupSeconds: 1,
+  seconds: 4,
+  steadySeconds: 4,
+  backlog: 50_000,
+  connections: 10_000,
+  starts: 5,
+}
+
+/** Everything once, briefly, in less than a minute: to see that it works, not how fast it is. @type {Effort} */
+export const quick = {
+  rounds: 1,
+  warmupSeconds: 0.2,
+  seconds: 0.5,
+  steadySeconds: 0.4,
+  backlog: 2000,
+  connections: 1000,
+  starts: 1,
+}
