@@ -1,4 +1,5 @@
-// The broker runs in this very process, so that signals and the exit code are its own.
+// The broker runs in this very process, so that signals and the exit code are its own. package.json starts it with
+// `exec` because the shell between npm and the broker would die of a signal without passing it on.
 import { prepare } from './prepare.mjs'
 
 prepare()
