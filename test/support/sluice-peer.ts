@@ -45,7 +45,7 @@ function options(needs: BrokerNeeds, folder: string | undefined): object {
   return {
     ...(folder === undefined ? { memory: true } : { data: folder, durability: 'os' }),
     mqtt: { port: 0 },
-    sysIntervalSeconds: needs.sysIntervalSeconds ?? 0,
+    sys: { intervalSeconds: needs.sysIntervalSeconds ?? 0 },
     limits: { ...needs.limits },
     ...(users && {
       authenticate(_client: unknown, name: string | undefined, password: Buffer | undefined, done: Done<boolean>) {
