@@ -39,8 +39,12 @@ export const limitsSchema = z.strictObject({
   /** Bytes that wait for one connection's socket. */
   outboxBytesMax: limit(8 * MIB, 16 * 1024, Number.MAX_SAFE_INTEGER),
   retainedMessagesMax: limit(1_000_000, 0, COUNT_MAX),
+  /** Payload bytes of all retained messages, which are kept in memory. */
+  retainedBytesMax: limit(1024 * MIB, 0, Number.MAX_SAFE_INTEGER),
   userPropertiesMax: limit(1000, 0, 65_535),
   topicAliasMax: limit(64, 0, 65_535),
+  /** How long a hook of the library may take to call back. */
+  hookTimeoutMs: limit(30_000, 100, 3_600_000),
 })
 
 export type Limits = Readonly<z.output<typeof limitsSchema>>

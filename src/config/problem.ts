@@ -52,7 +52,7 @@ function shown(value: unknown): string {
   if (typeof value === 'string') return `'${value.length > 60 ? `${value.slice(0, 60)}…` : value}'`
   if (value === undefined || value === null) return 'nothing'
   if (Array.isArray(value)) return 'a list'
-  return typeof value === 'object' ? 'keys and values' : String(value)
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : 'keys and values'
 }
 
 /** Names the key that was probably meant, otherwise all that there are. */

@@ -31,6 +31,11 @@ export const configSchema = z.strictObject({
   data: z.string().min(1).default('./sluice-data'),
   durability: z.enum(['fsync', 'os', 'memory']).default('fsync'),
   log: logSchema.prefault({}),
+  /**
+   * Response Information that a client of MQTT 5 may ask for is this with its client identifier behind it (section
+   * 3.2.2.3.15); empty: there is none.
+   */
+  responseTopicPrefix: z.string().max(1024).default('response/'),
   sys: sysSchema.prefault({}),
   limits: limitsSchema.prefault({}),
 })

@@ -36,6 +36,8 @@ export class Message {
   bodyId = 0
   /** Encoded PUBLISH frames by layout, kept by `wire/mqtt/publish-frame`. */
   frames: unknown[] | undefined = undefined
+  /** Tells of a client, for listeners in the process: aedes' `$SYS/<broker id>/…`. Never sent to wire clients. */
+  isLifeSign = false
   private owned = false
 
   constructor(

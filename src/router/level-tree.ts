@@ -134,38 +134,48 @@ export class LevelTree<T> {
     this.count -= count
   }
 
-  /** True when the pattern is new. */
-  private place(start: Branch<T>, pattern: Pattern, from: number, value: T, belowMulti: boolean): boolean {
+  /** True when the pattern is new. `withMulti`: there is a MULTI on the way to `start`. */
+  private place(start: Branch<T>, pattern: Pattern, from: number, value: T, withMulti: boolean): boolean {
+    const lastMulti = pattern.lastIndexOf(MULTI)
     let branch = start
-    let leafAllowed = !belowMulti
+    let belowMulti = withMulti
     for (let i = from; i < pattern.length; i++) {
       const level = pattern[i] as Level
-      if (level === MULTI) leafAllowed = false
+      if (level === MULTI) belowMulti = true
       const child = branch.child(level)
-      if (child === undefined) {
-        if (leafAllowed || pattern.indexOf(MULTI, i + 1) < 0) {
+      if (child instanceof Branch) {
+        branch = child
+      } else if (child === undefined) {
+        if (!belowMulti || lastMulti <= i) {
           branch.put(level, new Leaf(tailOf(pattern, i + 1), value))
           return true
         }
-        const next = new Branch<T>()
-        branch.put(level, next)
-        branch = next
-      } else if (child instanceof Branch) {
-        branch = child
+        branch = grow(branch, level)
       } else if (isTail(child.tail, pattern, i + 1)) {
         child.value = value
         return false
       } else {
-        const next = new Branch<T>()
-        branch.put(level, next)
-        this.place(next, child.tail, 0, child.value, !leafAllowed)
-        branch = next
+        // As far as both go the same way at once, so that two long patterns cost their length and not its square.
+        const { tail } = child
+        branch = grow(branch, level)
+        let same = 0
+        for (; same < tail.length && tail[same] === pattern[i + 1]; same++, i++) {
+          if (tail[same] === MULTI) belowMulti = true
+          branch = grow(branch, tail[same] as Level)
+        }
+        this.place(branch, tail, same, child.value, belowMulti)
       }
     }
     const isNew = branch.value === undefined
     branch.value = value
     return isNew
   }
+}
+
+function grow<T>(branch: Branch<T>, level: Level): Branch<T> {
+  const next = new Branch<T>()
+  branch.put(level, next)
+  return next
 }
 
 /** Removes the last step of `way`, and each branch that is empty without it. */

@@ -4,6 +4,9 @@ import { TopicTree } from './topic-tree.ts'
 
 /** Bytes that a route takes here besides its topic and its deliveries: measured with short topics, rounded up. */
 const ROUTE_BYTES = 400
+const LEVELS_INCLUDED = 16
+/** What each further level may cost in the tree, when another topic goes the same way nearly to the end. */
+const LEVEL_BYTES = 128
 
 export class CachedRoute implements Route {
   readonly topic: string
@@ -15,10 +18,11 @@ export class CachedRoute implements Route {
   used = false
   place = -1
 
-  constructor(topic: string, deliveries: readonly Delivery[], bytesEach: number) {
+  constructor(topic: string, levelCount: number, deliveries: readonly Delivery[], bytesEach: number) {
     this.topic = topic
     this.deliveries = deliveries
-    this.bytes = ROUTE_BYTES + 2 * topic.length + bytesEach * deliveries.length
+    const deepBytes = LEVEL_BYTES * Math.max(0, levelCount - LEVELS_INCLUDED)
+    this.bytes = ROUTE_BYTES + deepBytes + 2 * topic.length + bytesEach * deliveries.length
   }
 }
 
@@ -60,21 +64,19 @@ export class RouteCache {
   }
 
   /** Takes in a route whose topic is not here; one that alone would fill a quarter of the room is only made stale. */
-  add(route: CachedRoute): void {
+  add(route: CachedRoute, levels: readonly string[]): void {
     const { routesMax, bytesMax } = this.limits
     if (routesMax === 0 || route.bytes > bytesMax / 4) {
       route.stale = true
       return
     }
-    while (this.bytesUsed + route.bytes > bytesMax) this.evict()
-    if (this.ring.length < routesMax) {
-      route.place = this.ring.push(route) - 1
-    } else {
-      route.place = this.evict()
-      this.ring[route.place] = route
-    }
+    let place: number | undefined
+    while (this.bytesUsed + route.bytes > bytesMax) place = this.evict()
+    place ??= this.ring.length < routesMax ? this.ring.length : this.evict()
+    this.ring[place] = route
+    route.place = place
     this.routes.set(route.topic, route)
-    this.tree.set(route.topic, route)
+    this.tree.set(route.topic, route, levels)
     this.bytesUsed += route.bytes
   }
 
@@ -93,15 +95,13 @@ export class RouteCache {
     return before - this.routes.size
   }
 
-  /** Frees a place of the ring and returns it; only called when there is a route or the ring is full of holes. */
+  /** A place of the ring that is free, or was freed; the ring must not be empty. */
   private evict(): number {
     for (;;) {
       const place = this.hand
       this.hand = place + 1 < this.ring.length ? place + 1 : 0
       const route = this.ring[place]
-      if (route === undefined) {
-        return place
-      }
+      if (route === undefined) return place
       if (route.used) {
         route.used = false
       } else {

@@ -104,18 +104,23 @@ export class Router {
   route(topic: string): Route {
     const known = this.cache.get(topic)
     if (known !== undefined) return known
-    const subscribers = this.subscribersOf(topic)
+    const levels = topicLevels(topic)
+    const subscribers = this.matching(levels)
     const deliveries = mergeSubscribers(subscribers)
     const bytesEach = deliveries.length === subscribers.length ? REFERENCE_BYTES : MERGED_BYTES
-    const route = new CachedRoute(topic, deliveries, bytesEach)
-    this.cache.add(route)
+    const route = new CachedRoute(topic, levels.length, deliveries, bytesEach)
+    this.cache.add(route, levels)
     return route
   }
 
   /** Each subscription that matches the topic, not merged, past the cache; a shared group is one destination. */
   subscribersOf(topic: string): readonly Subscriber[] {
+    return this.matching(topicLevels(topic))
+  }
+
+  private matching(levels: readonly string[]): readonly Subscriber[] {
     const found: Subscribers[] = []
-    this.trie.match(topicLevels(topic), found)
+    this.trie.match(levels, found)
     return inOrder(found)
   }
 

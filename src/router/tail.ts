@@ -2,6 +2,7 @@ import type { Pattern } from './level.ts'
 
 const NO_LEVELS: Pattern = []
 const TAILS_MAX = 1024
+const SHARED_LEVELS_MAX = 8
 /** V8 copies a piece of a string up to this length; a longer one would keep the whole string it was cut from alive. */
 const COPIED_LENGTH_MAX = 12
 
@@ -13,6 +14,7 @@ const shared = new Map<string, Pattern>()
  */
 export function tailOf(pattern: Pattern, from: number): Pattern {
   if (from === pattern.length) return NO_LEVELS
+  if (pattern.length - from > SHARED_LEVELS_MAX) return pattern.slice(from)
   let key = ''
   for (let i = from; i < pattern.length; i++) {
     const level = pattern[i]

@@ -18,8 +18,9 @@ export class TopicTree<T> {
     return this.tree.get(topicLevels(topic))
   }
 
-  set(topic: string, value: T): void {
-    this.tree.set(topicLevels(topic), value)
+  /** `levels` are the topic's own, where the caller has them at hand. */
+  set(topic: string, value: T, levels: readonly string[] = topicLevels(topic)): void {
+    this.tree.set(levels, value)
   }
 
   /** False: there was no such topic. */

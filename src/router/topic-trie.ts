@@ -50,7 +50,8 @@ export class TopicTrie<T> {
       nodes.push(root)
       depths.push(0)
     }
-    let earliest: Map<Branch<T>, number> | undefined
+    // Made for AMQP only: with a # at the end there is one way to each node.
+    let earliest: Map<TreeNode<T>, number> | undefined
     while (nodes.length > 0) {
       let node = nodes.pop() as TreeNode<T> | undefined
       let depth = depths.pop() as number
@@ -63,7 +64,11 @@ export class TopicTrie<T> {
         if (multi instanceof Leaf) {
           // The tail holds no second MULTI, so only the last levels of the topic can fit it.
           const from = levels.length - multi.tail.length
-          if (from >= depth && matchesLevels(multi.tail, levels, from)) found.push(multi.value)
+          const isNew = earliest === undefined || !earliest.has(multi)
+          if (isNew && from >= depth && matchesLevels(multi.tail, levels, from)) {
+            found.push(multi.value)
+            earliest?.set(multi, from)
+          }
         } else if (multi !== undefined) {
           earliest ??= new Map()
           this.pushMulti(multi, depth, levels.length, earliest)
@@ -87,7 +92,7 @@ export class TopicTrie<T> {
    * and a level can come together twice only here; what an earlier visit covered is left out, and the work stays below
    * nodes times levels.
    */
-  private pushMulti(node: Branch<T>, depth: number, end: number, earliest: Map<Branch<T>, number>): void {
+  private pushMulti(node: Branch<T>, depth: number, end: number, earliest: Map<TreeNode<T>, number>): void {
     const covered = earliest.get(node) ?? end + 1
     if (depth >= covered) return
     earliest.set(node, depth)

@@ -219,6 +219,15 @@ export class Fifo implements EntryOwner, PageHost {
     return entry
   }
 
+  /** Entries in memory, oldest first: handed out or returned, then waiting. Not to be changed meanwhile. */
+  entries(): FifoEntry[] {
+    const entries: FifoEntry[] = []
+    for (const list of [this.inFlight, this.ready]) {
+      for (let entry = list.first; entry !== undefined; entry = entry.next) entries.push(entry)
+    }
+    return entries.sort((a, b) => a.seq - b.seq)
+  }
+
   /** A clean end: notes exactly what was handed out, so that after the start nothing else counts as redelivered. */
   close(): void {
     this.pages.close()

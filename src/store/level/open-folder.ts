@@ -7,6 +7,8 @@ import { LevelBackend } from './level-backend.ts'
 export const FORMAT_VERSION = 1
 const FORMAT_FILE = 'FORMAT'
 const DATABASE_FOLDER = 'db'
+// What a start leaves that was killed before its first rename, and what a fresh file system comes with.
+const HARMLESS: ReadonlySet<string> = new Set([`${FORMAT_FILE}.new`, 'lost+found'])
 const FORMAT_PATTERN = /^sluice store (\d+)\n$/
 
 /**
@@ -27,8 +29,7 @@ export async function openFolder(path: string, sync: boolean): Promise<LevelBack
 async function checkFormat(folder: string): Promise<void> {
   const names = await readdir(folder)
   if (!names.includes(FORMAT_FILE)) {
-    // Left behind by a start that was killed before its first rename.
-    if (names.some((name) => name !== `${FORMAT_FILE}.new`)) {
+    if (names.some((name) => !HARMLESS.has(name))) {
       throw new SluiceError(
         'STORE_FOREIGN_FOLDER',
         `${folder} is not empty and holds no Sluice store; nothing was changed; name an empty or a new folder`,

@@ -1,0 +1,262 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { Aedes, type AedesOptions, type Client } from 'aedes'
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { Config } from '../config/schema.ts'
+import type { Transport } from '../listener/transport.ts'
+import type { Message } from '../message/message.ts'
+import { levelCount, topicNameProblem } from '../message/topic.ts'
+import type { Router } from '../router/router.ts'
+import type { Store } from '../store/store.ts'
+import { fromAedesPacket, type LoosePacket, toAedesPacket } from './aedes-packet.ts'
+import './aedes-declarations.ts'
+import { Counters } from './counters.ts'
+import { callHook } from './hooks.ts'
+import { MqPort } from './ports/mq-port.ts'
+import { PublishPipeline } from './publish-pipeline.ts'
+import { Retained } from './retained.ts'
+import { Wills } from './wills.ts'
+
+export type Done = (error?: Error) => void
+
+/** What a client of this broker has beyond aedes' own; the connection of `session/mqtt` is one. */
+export interface BrokerClient extends Client {
+  /** Ends the connection because the broker stops: DISCONNECT 0x8B to version 5. */
+  shutDown(): void
+}
+
+/** The parts that `compose` puts together. */
+export interface BrokerParts {
+  readonly config: Config
+  readonly clock: Clock
+  readonly log: Log
+  readonly router: Router
+  readonly store: Store
+}
+
+export type ConnectionFactory = (transport: Transport, request: IncomingMessage | undefined) => BrokerClient
+export type TransportFactory = (conn: Duplex) => Transport
+
+const noop = (): void => {}
+
+/** One address the broker listens on, as clients write it: `mqtt://127.0.0.1:1883`. */
+export interface Address {
+  readonly url: string
+  readonly host: string
+  readonly port: number
+}
+
+/**
+ * Aedes with another engine: its hooks, events, client registry and `$SYS` life signs; the way of a message, the
+ * router, the store, retained messages and wills are Sluice's.
+ */
+export class Broker extends Aedes {
+  readonly config: Config
+  readonly clock: Clock
+  readonly log: Log
+  readonly router: Router
+  readonly store: Store
+  readonly counters = new Counters()
+  readonly retained: Retained
+  readonly wills: Wills
+  readonly pipeline: PublishPipeline
+  /** In the order of listening: MQTT over TCP, then WebSocket. */
+  readonly addresses: Address[] = []
+  /** How long a socket may take nothing before its connection is closed, as aedes' `drainTimeout`; 0: for ever. */
+  readonly drainTimeoutMs: number
+  private readonly lifeSignPrefix: string
+  private readonly defaults: Pick<Broker, 'authorizePublish' | 'authorizeForward' | 'published'>
+  private connectionFactory: ConnectionFactory | undefined
+  private stops: (() => Promise<void> | void)[] = []
+  private closing: Promise<void> | undefined
+
+  constructor(parts: BrokerParts, options: AedesOptions = {}) {
+    const mq = new MqPort(parts.router)
+    super({ ...options, mq: options.mq ?? mq })
+    mq.useNumbering(this)
+    const plain = new Aedes()
+    this.defaults = {
+      authorizePublish: options.authorizePublish === undefined ? this.authorizePublish : plain.authorizePublish,
+      authorizeForward: options.authorizeForward === undefined ? this.authorizeForward : plain.authorizeForward,
+      published: options.published === undefined ? this.published : plain.published,
+    }
+    this.config = parts.config
+    this.clock = parts.clock
+    this.log = parts.log
+    this.router = parts.router
+    this.store = parts.store
+    const { retainedMessagesMax, retainedBytesMax } = parts.config.limits
+    this.retained = new Retained(parts.store, parts.clock, {
+      messagesMax: retainedMessagesMax,
+      bytesMax: retainedBytesMax,
+    })
+    this.wills = new Wills(parts.store, parts.clock, parts.log)
+    this.pipeline = new PublishPipeline(this.retained, this)
+    const { limits } = parts.config
+    this.connectTimeout = options.connectTimeout ?? limits.connectTimeoutMs
+    this.drainTimeoutMs = options.drainTimeout ?? 0
+    if (options.maxTopicLevels === undefined) this.maxTopicLevels = limits.topicLevelsMax
+    this.lifeSignPrefix = `$SYS/${this.id}/`
+  }
+
+  /** True while nobody looks at single publishes, so that they need not become objects for hooks and events. */
+  get publishIsPlain(): boolean {
+    return (
+      this.authorizePublish === this.defaults.authorizePublish &&
+      this.published === this.defaults.published &&
+      this.listenerCount('publish') === 0 &&
+      this.publish === Broker.prototype.publish
+    )
+  }
+
+  get forwardIsHooked(): boolean {
+    return this.authorizeForward !== this.defaults.authorizeForward
+  }
+
+  /** Somebody put a function of their own in the place of `publish`, which clients' messages then go through. */
+  get publishIsReplaced(): boolean {
+    return this.publish !== Broker.prototype.publish
+  }
+
+  /** Given once, by `compose`: who makes connections, and how a plain stream becomes a transport. */
+  useConnections(connections: ConnectionFactory, transports: TransportFactory): void {
+    this.connectionFactory = connections
+    // An own property as in aedes, so that `net.createServer(broker.handle)` works unbound.
+    this.handle = (conn: Duplex, request?: IncomingMessage): Client => this.accept(transports(conn), request)
+  }
+
+  /** Starts a connection on a transport that a listener accepted. */
+  accept(transport: Transport, request?: IncomingMessage): BrokerClient {
+    if (this.connectionFactory === undefined) throw new Error('the broker has no connection factory')
+    return this.connectionFactory(transport, request)
+  }
+
+  /** What `close()` has to stop, in the order of adding: listeners first, the store last. */
+  onClose(stop: () => Promise<void> | void): void {
+    this.stops.push(stop)
+  }
+
+  override async listen(): Promise<void> {
+    await super.listen()
+    // Wills are kept by `Wills`; aedes' sweep would publish them by other rules.
+    clearInterval(this._clearWillInterval)
+  }
+
+  /**
+   * Publishes on behalf of the broker or of a client, as aedes' `publish`. `done` is called when every destination has
+   * the message and it is as durable as the configuration promises; with an error when it was refused.
+   */
+  override publish(packet: LoosePacket, client?: Client | Done | null, done?: Done): void {
+    const publisher = typeof client === 'function' || client === undefined ? null : client
+    const answer = (typeof client === 'function' ? client : done) ?? noop
+    const problem = this.topicProblem(packet.topic)
+    if (problem !== undefined) {
+      answer(new Error(problem))
+      return
+    }
+    const message = fromAedesPacket(packet, publisher?.id ?? '', this.clock.now())
+    message.isLifeSign = publisher === null && message.topic.startsWith(this.lifeSignPrefix)
+    this.route(message)
+    this.announce(message, packet, publisher, (error) => {
+      if (error) answer(error)
+      else if (message.refusal !== 0) answer(new Error('a destination refused the message'))
+      else this.whenCommitted(message.commitEpoch, answer)
+    })
+  }
+
+  /** Sends a message on its way; see `PublishPipeline`. */
+  route(message: Message): void {
+    this.pipeline.dispatch(message, this.router.route(message.topic))
+  }
+
+  /** Tells the `published` hook and the `publish` event, where anybody listens. `packet` as it came, if it exists. */
+  announce(message: Message, packet: LoosePacket | undefined, client: Client | null, done: Done): void {
+    const hooked = this.published !== this.defaults.published
+    if (!hooked && this.listenerCount('publish') === 0) {
+      done()
+      return
+    }
+    const seen = packet ?? toAedesPacket(message, this, this.clock.now())
+    if (hooked) {
+      callHook<void>(
+        this.clock,
+        this.config.limits.hookTimeoutMs,
+        'published',
+        (callback) => this.published(seen as never, client as Client, callback),
+        (error) => (error === null ? done() : done(error)),
+      )
+    } else done()
+    this.emit('publish', seen, client)
+  }
+
+  /**
+   * Publishes a will for a client that is gone, if `authorizePublish` lets it; `done` is called when it is on its way,
+   * or refused.
+   */
+  publishWill(clientId: string, message: Message, done: () => void): void {
+    const client = this.clients[clientId] ?? null
+    const packet = toAedesPacket(message, this, this.clock.now())
+    callHook<void>(
+      this.clock,
+      this.config.limits.hookTimeoutMs,
+      'authorizePublish',
+      (callback) => this.authorizePublish(client, packet, callback),
+      (error) => {
+        if (error === null) this.publish(packet, client)
+        else {
+          this.counters.publishRefused++
+          this.log.info({ clientId, topic: message.topic, reason: error.message }, 'a will was refused')
+        }
+        done()
+      },
+    )
+  }
+
+  /** Calls `answer` as soon as the commit with this number is done; at once when nothing was to be stored. */
+  whenCommitted(epoch: number, answer: Done): void {
+    if (epoch <= this.store.commit.committedEpoch) answer()
+    else this.store.commit.wait({ committed: () => answer() })
+  }
+
+  /** Why a topic name cannot be published to, or undefined. */
+  topicProblem(topic: string): string | undefined {
+    if (typeof topic !== 'string') return 'the topic must be a string'
+    if (levelCount(topic) > this.maxTopicLevels) return 'topic has too many levels'
+    const problem = topicNameProblem(topic)
+    return problem === undefined ? undefined : `the topic name ${problem}`
+  }
+
+  // aedes looks a client up by its identifier only; a connection that was taken over must not remove its successor.
+  override registerClient(client: Client): void {
+    this._finishRegisterClient(client)
+    const { counters } = this
+    if (this.connectedClients > counters.clientsConnectedMax) counters.clientsConnectedMax = this.connectedClients
+  }
+
+  override unregisterClient(client: Client): void {
+    if (this.clients[client.id] === client) super.unregisterClient(client)
+  }
+
+  /**
+   * Stops: listeners, then the clients (DISCONNECT 0x8B for version 5, wills as the standard says), then the store.
+   * Further calls wait for the first.
+   */
+  override close(done: Done = noop): Promise<void> {
+    this.closing ??= this.stop()
+    const closing = this.closing
+    closing.then(() => done(), done)
+    return closing
+  }
+
+  private async stop(): Promise<void> {
+    const [stopListening, ...others] = this.stops
+    await stopListening?.()
+    const clients = Object.values(this.clients) as BrokerClient[]
+    for (const client of clients) if (!client.closed && 'shutDown' in client) client.shutDown()
+    await new Promise<void>((resolve) => super.close(() => resolve()))
+    this.wills.close()
+    this.retained.close()
+    for (const stop of others) await stop()
+  }
+}

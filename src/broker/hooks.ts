@@ -1,0 +1,42 @@
+import type { Clock } from '../base/clock.ts'
+
+/**
+ * Calls a hook of aedes' callback kind so that whatever it does concerns one client only: an exception becomes an
+ * error, a second answer is ignored, and no answer in time is an error too.
+ *
+ * `answer` runs synchronously when the hook answers so; the return value says whether it did.
+ */
+export function callHook<T>(
+  clock: Clock,
+  timeoutMs: number,
+  name: string,
+  hook: (callback: (error?: Error | null, value?: T) => void) => void,
+  answer: (error: Error | null, value: T | undefined) => void,
+): boolean {
+  let answered = false
+  let timer: unknown
+  const once = (error?: Error | null, value?: T): void => {
+    if (answered) return
+    answered = true
+    if (timer !== undefined) clock.clear(timer)
+    answer(error ?? null, value)
+  }
+  try {
+    // An async function is a hook too: what it rejects with must not become an unhandled rejection.
+    const returned = hook(once) as unknown
+    if (returned instanceof Promise) returned.catch(once)
+  } catch (error) {
+    once(error instanceof Error ? error : new Error(String(error)))
+  }
+  if (answered) return true
+  timer = clock.after(timeoutMs, () => once(new HookTimeoutError(name, timeoutMs)))
+  return false
+}
+
+/** A hook did not call back; the client it was asked for is closed. */
+export class HookTimeoutError extends Error {
+  constructor(name: string, timeoutMs: number) {
+    super(`the ${name} hook gave no answer within ${timeoutMs / 1000} s`)
+    this.name = 'HookTimeoutError'
+  }
+}

@@ -1,0 +1,154 @@
+import { readFileSync } from 'node:fs'
+import type { AedesOptions } from 'aedes'
+import { type Clock, systemClock } from './base/clock.ts'
+import type { Log } from './base/log.ts'
+import { Broker, type BrokerParts } from './broker/broker.ts'
+import { PersistencePort } from './broker/ports/persistence-port.ts'
+import { SysTopics } from './broker/sys-topics.ts'
+import type { Config } from './config/schema.ts'
+import { ConnectionLimit } from './listener/connection-limit.ts'
+import type { Listener } from './listener/listener.ts'
+import { StreamTransport } from './listener/stream-transport.ts'
+import type { Transport } from './listener/transport.ts'
+import { Router } from './router/router.ts'
+import { Connection } from './session/mqtt/connection.ts'
+import type { EnhancedAuthenticator } from './session/mqtt/enhanced-authentication.ts'
+import { GroupBacklogs } from './session/mqtt/group-backlogs.ts'
+import { Flusher } from './session/mqtt/outbox.ts'
+import { MqttSessionPort } from './session/mqtt/session-port.ts'
+import { Sessions } from './session/mqtt/sessions.ts'
+import { openStore } from './store/open-store.ts'
+import type { Store } from './store/store.ts'
+
+export interface ComposeOptions {
+  readonly config: Config
+  readonly log: Log
+  readonly clock?: Clock | undefined
+  /** Hooks and options of aedes. */
+  readonly aedes?: AedesOptions | undefined
+  readonly authenticators?: readonly EnhancedAuthenticator[] | undefined
+}
+
+/** Version of the package, as `sluice --version` prints it. */
+export function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+/** For the command line: a broker by its configuration. */
+export function startSluice(config: Config, log: Log): Promise<Broker> {
+  return compose({ config, log })
+}
+
+/**
+ * Builds a broker from its parts and starts it: store, router, broker, sessions, then what the store held, then the
+ * listeners, so that no client comes before its session is back. Throws SluiceError, with everything closed again.
+ */
+export async function compose(options: ComposeOptions): Promise<Broker> {
+  const { config, log, clock = systemClock } = options
+  const { durability } = config
+  const store = await openStore(
+    durability === 'memory' ? { durability, clock, log } : { durability, folder: config.data, clock, log },
+  )
+  try {
+    return await start(options, store, clock)
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+async function start(options: ComposeOptions, store: Store, clock: Clock): Promise<Broker> {
+  const { config, log } = options
+  const { queuedMessagesMax, queuedBytesMax } = config.limits
+  const backlogs = new GroupBacklogs(store, { messagesMax: queuedMessagesMax, bytesMax: queuedBytesMax })
+  const router: Router = new Router({
+    openBacklog: (shareName, filter) => backlogs.open(shareName, filter, () => router.sharedGroup(shareName, filter)),
+  })
+  const parts: BrokerParts = { config, clock, log, router, store }
+  const broker = new Broker(parts, options.aedes)
+  const sessions = connectSessions(broker, options.authenticators ?? [])
+  broker.opts['persistence'] ??= new PersistencePort({
+    retained: broker.retained,
+    wills: broker.wills,
+    sessions: new MqttSessionPort(sessions),
+  })
+  watchStore(broker)
+  const sys = new SysTopics(broker, sessions)
+  const listeners: Listener[] = []
+  broker.onClose(async () => {
+    sys.stop()
+    for (const listener of listeners) listener.stop()
+  })
+  broker.onClose(async () => {
+    await Promise.all(listeners.map((listener) => listener.close()))
+    sessions.close()
+    await store.close()
+  })
+  await backlogs.recover()
+  await sessions.recover()
+  store.destroyUnclaimed()
+  await broker.retained.recover()
+  await broker.listen()
+  await broker.wills.recover((clientId, message, done) => broker.publishWill(clientId, message, done))
+  try {
+    await listen(broker, listeners)
+  } catch (error) {
+    await broker.close()
+    throw error
+  }
+  sys.start(config.sys.intervalSeconds, packageVersion())
+  return broker
+}
+
+function connectSessions(broker: Broker, authenticators: readonly EnhancedAuthenticator[]): Sessions {
+  const context = {
+    broker,
+    flusher: new Flusher(broker.counters),
+    authenticators: new Map(authenticators.map((each) => [each.method, each])),
+    sessions: undefined as unknown as Sessions,
+  }
+  context.sessions = new Sessions(context)
+  broker.useConnections(
+    (transport, request) => new Connection(context, transport, request),
+    (conn) => new StreamTransport(conn),
+  )
+  return context.sessions
+}
+
+function watchStore(broker: Broker): void {
+  const { commit } = broker.store
+  commit.onFailure = (error) => {
+    broker.counters.storeFailures++
+    broker.log.error({ error }, 'the store cannot write: nothing is acknowledged until it can; is the disk full?')
+  }
+  commit.onRecovery = () => broker.log.info({}, 'the store writes again')
+}
+
+// Loaded when asked for: a broker without WebSocket starts faster and smaller.
+async function listen(broker: Broker, listeners: Listener[]): Promise<void> {
+  const { mqtt, http, limits } = broker.config
+  const limit = new ConnectionLimit(limits.connectionsMax)
+  const accept = (transport: Transport): void => void broker.accept(transport, transport.request)
+  if (mqtt.enabled) {
+    const { listenTcp } = await import('./listener/tcp.ts')
+    listeners.push(await listenTcp({ host: mqtt.host, port: mqtt.port, limit, accept }))
+  }
+  if (http.enabled) {
+    const { listenWebSocket } = await import('./listener/web-socket.ts')
+    listeners.push(
+      await listenWebSocket({
+        host: http.host,
+        port: http.port,
+        limit,
+        accept,
+        messageBytesMax: limits.packetBytesMax,
+        earlyMessageBytesMax: limits.connectPacketBytesMax,
+      }),
+    )
+  }
+  for (const { url } of listeners) {
+    const { hostname, port } = new URL(url)
+    broker.addresses.push({ url, host: hostname, port: Number(port) })
+  }
+}

@@ -1,0 +1,343 @@
+import { EventEmitter } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { toAedesPacket } from '../../broker/aedes-packet.ts'
+import type { BrokerClient, Done } from '../../broker/broker.ts'
+import { callHook } from '../../broker/hooks.ts'
+import type { Transport } from '../../listener/transport.ts'
+import { EMPTY, type Message } from '../../message/message.ts'
+import { encodeWithin } from '../../wire/mqtt/fit-properties.ts'
+import type { Packet, Properties, ProtocolVersion } from '../../wire/mqtt/packet.ts'
+import { ProtocolError } from '../../wire/mqtt/protocol-error.ts'
+import { ReasonCode, reasonName } from '../../wire/mqtt/reason-codes.ts'
+import { refuseBrokenConnect } from './connack.ts'
+import type { MqttContext } from './context.ts'
+import type { Authentication } from './enhanced-authentication.ts'
+import * as face from './client-face.ts'
+import { Outbox } from './outbox.ts'
+import { Receiver } from './receiver.ts'
+import { Replies } from './replies.ts'
+import type { Session } from './session.ts'
+import type { OutgoingAliases } from './topic-aliases.ts'
+
+/**
+ * One network connection of an MQTT client: what aedes calls a client. It begins before CONNECT and ends once, in
+ * `finish`, whoever closes it.
+ */
+export class Connection extends EventEmitter implements BrokerClient {
+  readonly context: MqttContext
+  readonly transport: Transport
+  readonly conn: Duplex
+  declare readonly req: IncomingMessage
+  readonly connDetails: unknown
+  readonly outbox: Outbox
+  readonly replies: Replies
+  readonly receiver: Receiver
+
+  // aedes' client: null before CONNECT, and `connectionError` is told by that.
+  id: string = null as unknown as string
+  clean = true
+  version: ProtocolVersion = null as unknown as ProtocolVersion
+  connecting = false
+  connected = false
+  closed = false
+  connackSent = false
+  errored = false
+
+  version5 = false
+  /** mosquitto's bridges set a bit of the protocol level: their own messages do not come back to them. */
+  bridge = false
+  session: Session | undefined
+  /** Maximum Packet Size of the client. */
+  packetBytesMax = Number.POSITIVE_INFINITY
+  aliases: OutgoingAliases | undefined
+  /** Request Problem Information (MQTT-3.1.2-29). */
+  wantsProblems = true
+  authentication: Authentication | undefined
+  keepAliveMs = 0
+  lastReceivedMs: number
+  private timer: unknown
+  private drainTimer: unknown
+  private closeCallbacks: (() => void)[] | undefined
+  private warned: Set<string> | undefined
+  private registered = false
+  private willIsOff = false
+
+  constructor(context: MqttContext, transport: Transport, request: IncomingMessage | undefined) {
+    super()
+    this.context = context
+    this.transport = transport
+    this.conn = transport.conn
+    if (request !== undefined) this.req = request
+    this.connDetails = (request as { connDetails?: unknown } | undefined)?.connDetails ?? null
+    ;(this.conn as { client?: unknown }).client = this
+    const { broker } = context
+    this.outbox = new Outbox(context.flusher, transport, broker.config.limits.outboxBytesMax, this)
+    this.replies = new Replies(broker.store.commit, this.outbox, broker.counters, () => this.receiver.repliesReleased())
+    this.receiver = new Receiver(this)
+    this.lastReceivedMs = broker.clock.now()
+    broker.counters.connectionsOpened++
+    this.timer = broker.clock.after(broker.connectTimeout, () => {
+      this.fail(new Error('connect did not arrive in time'))
+    })
+    transport.start(this.receiver)
+  }
+
+  get broker(): MqttContext['broker'] {
+    return this.context.broker
+  }
+
+  get will(): object | null {
+    return face.willOf(this)
+  }
+
+  /** aedes clears it for brokers of a cluster that start again. */
+  get duplicates(): Record<string, unknown> {
+    return Object.create(null)
+  }
+
+  get subscriptions(): Record<string, unknown> {
+    return face.subscriptionsOf(this)
+  }
+
+  /** The packet's bytes, within the client's Maximum Packet Size; empty when no form of it fits. */
+  encode(packet: Packet): Buffer {
+    return encodeWithin(packet, this.version, this.packetBytesMax) ?? EMPTY
+  }
+
+  /** Encodes and appends a packet that waits for nothing. */
+  send(packet: Packet): void {
+    const bytes = this.encode(packet)
+    if (bytes.length === 0) return
+    this.broker.counters.packetsSent++
+    this.outbox.append(bytes, 0, bytes.length)
+  }
+
+  /** What the client is told about a fault besides the reason code, where it wants to know. */
+  problem(reasonString: string): Properties {
+    return this.version5 && this.wantsProblems ? { reasonString } : {}
+  }
+
+  /** The client has as long to prove itself as it had for CONNECT. */
+  startAuthenticationTimer(): void {
+    const { clock, connectTimeout } = this.broker
+    this.stopTimer()
+    this.timer = clock.after(connectTimeout, () => {
+      this.fail(new ClientError(ReasonCode.NotAuthorized, 'authentication did not finish in time'))
+    })
+  }
+
+  /** CONNECT is being handled: its timer becomes that of the keep alive. */
+  startKeepAlive(seconds: number): void {
+    this.stopTimer()
+    if (seconds === 0) return
+    this.keepAliveMs = seconds * 1500 // MQTT-3.1.2-22
+    this.checkKeepAlive()
+  }
+
+  /** Bytes stay behind because the socket takes none. */
+  blocked(): void {
+    const { clock, drainTimeoutMs } = this.broker
+    if (drainTimeoutMs === 0 || this.drainTimer !== undefined) return
+    this.drainTimer = clock.after(drainTimeoutMs, () => this.fail(new Error('drain timeout')))
+  }
+
+  /** The socket took everything. */
+  drained(): void {
+    this.broker.clock.clear(this.drainTimer)
+    this.drainTimer = undefined
+    this.session?.drained()
+  }
+
+  stopTimer(): void {
+    this.broker.clock.clear(this.timer)
+    this.timer = undefined
+  }
+
+  /** The session is attached and CONNACK is out. */
+  register(): void {
+    this.registered = true
+    this.broker.registerClient(this)
+  }
+
+  /** DISCONNECT without will: the will is deleted and not published (MQTT-3.1.2-10). */
+  dropWill(): void {
+    this.willIsOff = true
+  }
+
+  /**
+   * The peer broke the protocol, or something of it cannot go on: told to the log, the counters, aedes' events and,
+   * where its version can say so, the client.
+   */
+  fail(error: Error): void {
+    if (this.closed) return
+    const { broker } = this
+    this.errored = true
+    const reasonCode = reasonCodeOf(error)
+    if (error instanceof ProtocolError) {
+      broker.counters.protocolErrors++
+      broker.log.warn(this.logFields({ reason: error.describe() }), 'closed a connection that broke the protocol')
+      if (this.session === undefined) refuseBrokenConnect(this, error)
+    } else if (broker.log.isLevelEnabled('info')) {
+      broker.log.info(this.logFields({ reason: error.message }), 'connection failed')
+    }
+    broker.emit(this.id ? 'clientError' : 'connectionError', this, error)
+    this.disconnect(reasonCode, error.message)
+  }
+
+  /** Closes from the broker's side: DISCONNECT with the reason to a connected client of version 5. */
+  disconnect(reasonCode: number, reasonString: string): void {
+    if (this.closed) return
+    if (this.version5 && this.connackSent) {
+      this.send({ type: 'disconnect', reasonCode, properties: this.problem(reasonString) })
+    }
+    this.finish(reasonCode)
+  }
+
+  /** The one end of a connection. The rest of what it was to send still goes out. */
+  finish(reasonCode: number): void {
+    if (this.closed) return
+    this.closed = true
+    this.stopTimer()
+    this.broker.clock.clear(this.drainTimer)
+    this.receiver.close()
+    this.replies.close()
+    this.outbox.flush()
+    this.outbox.close()
+    const { session, broker } = this
+    if (session?.connection === this) this.context.sessions.disconnected(session, !this.willIsOff)
+    this.connected = false
+    this.connecting = false
+    if (this.registered) {
+      if (broker.log.isLevelEnabled('info')) {
+        broker.log.info(this.logFields({ reason: reasonName(reasonCode) }), 'client disconnected')
+      }
+      broker.unregisterClient(this)
+    }
+    this.transport.end()
+    for (const callback of this.closeCallbacks ?? []) callback()
+    this.closeCallbacks = undefined
+  }
+
+  close(done?: () => void): void {
+    this.disconnect(ReasonCode.AdministrativeAction, 'closed by the broker')
+    done?.()
+  }
+
+  shutDown(): void {
+    this.disconnect(ReasonCode.ServerShuttingDown, 'the broker is shutting down')
+  }
+
+  /** Another connection uses the client identifier (MQTT-3.1.4-3). */
+  takeOver(): void {
+    this.disconnect(ReasonCode.SessionTakenOver, 'another connection uses this client identifier')
+  }
+
+  /**
+   * Asks a hook and goes on with its answer. Until it answers, nothing more of this client is read; others are not
+   * concerned. `next` is not called once the connection is closed.
+   */
+  ask<T>(
+    name: string,
+    hook: (callback: (error?: Error | null, value?: T) => void) => void,
+    next: (error: Error | null, value: T | undefined) => void,
+  ): void {
+    const { broker } = this
+    let held = false
+    const answeredAtOnce = callHook<T>(broker.clock, broker.config.limits.hookTimeoutMs, name, hook, (error, value) => {
+      if (error !== null) broker.counters.hookFailures++
+      if (!this.closed) next(error, value)
+      if (held) this.receiver.release()
+    })
+    if (answeredAtOnce) return
+    held = true
+    this.receiver.hold()
+  }
+
+  /** Tells the `ack` event that a client has a message. */
+  announceAck(message: Message, packetId: number, released: boolean): void {
+    const { broker } = this
+    if (broker.listenerCount('ack') === 0) return
+    // aedes knows what was acknowledged only of sessions that it stores.
+    if (this.session?.durable !== true) broker.emit('ack', undefined, this)
+    else if (released) broker.emit('ack', { cmd: 'pubrel', messageId: packetId }, this)
+    else {
+      const packet: Record<string, unknown> = { ...toAedesPacket(message, broker, broker.clock.now()) }
+      delete packet['clientId']
+      broker.emit('ack', { ...packet, messageId: packetId }, this)
+    }
+  }
+
+  /** Counts QoS 0 messages that a slow client did not get. */
+  dropped(count: number): void {
+    this.broker.counters.publishDropped += count
+    this.warnOnce('outbox full')
+  }
+
+  /** One line for each kind of trouble of a connection, not one for each message. */
+  warnOnce(what: string): void {
+    this.warned ??= new Set()
+    if (this.warned.has(what)) return
+    this.warned.add(what)
+    this.broker.log.warn(this.logFields({}), `${what}: messages for a slow client are dropped`)
+  }
+
+  logFields(fields: object): object {
+    return { clientId: this.id ?? undefined, address: this.transport.remoteAddress, ...fields }
+  }
+
+  publish(message: object, done: Done = () => {}): void {
+    face.publish(this, message as never, done)
+  }
+
+  subscribe(subscriptions: object, done: Done = () => {}): void {
+    face.subscribe(this, subscriptions as never, done)
+  }
+
+  unsubscribe(filters: object, done: Done = () => {}): void {
+    face.unsubscribe(this, filters as never, done)
+  }
+
+  /** Drops everything that waits to be sent to this client or to be acknowledged by it. */
+  emptyOutgoingQueue(done: () => void = () => {}): void {
+    this.session?.outgoing.clear()
+    done()
+  }
+
+  // An error given to a client closes it, as in aedes, whether or not anybody listens.
+  override emit(event: string | symbol, ...values: unknown[]): boolean {
+    if (event !== 'error') return super.emit(event, ...values)
+    const error = values[0]
+    this.fail(error instanceof Error ? error : new Error(String(error)))
+    return this.listenerCount('error') > 0 ? super.emit(event, ...values) : true
+  }
+
+  private checkKeepAlive(): void {
+    const { clock } = this.broker
+    const leftMs = this.lastReceivedMs + this.keepAliveMs - clock.now()
+    // While a hook holds the client, its packets wait with us and not with it.
+    const again = this.receiver.isHeld ? this.keepAliveMs : leftMs
+    if (again > 0) {
+      this.timer = clock.after(again, () => this.checkKeepAlive())
+      return
+    }
+    this.broker.counters.keepAliveTimeouts++
+    this.broker.emit('keepaliveTimeout', this)
+    this.fail(new ClientError(ReasonCode.KeepAliveTimeout, 'keep alive timeout'))
+  }
+}
+
+/** Why a client cannot stay, though it did not break the protocol. */
+export class ClientError extends Error {
+  readonly reasonCode: number
+
+  constructor(reasonCode: number, message: string) {
+    super(message)
+    this.name = 'ClientError'
+    this.reasonCode = reasonCode
+  }
+}
+
+function reasonCodeOf(error: Error): number {
+  return error instanceof ProtocolError || error instanceof ClientError ? error.reasonCode : ReasonCode.UnspecifiedError
+}

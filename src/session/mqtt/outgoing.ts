@@ -1,0 +1,322 @@
+import type { Message } from '../../message/message.ts'
+import type { QoS } from '../../message/qos.ts'
+import type { SharedGroup } from '../../router/shared-group.ts'
+import type { Fifo } from '../../store/fifo.ts'
+import type { FifoEntry } from '../../store/fifo-entry.ts'
+import { AckByte } from '../../wire/mqtt/acknowledgement.ts'
+import { ReasonCode } from '../../wire/mqtt/reason-codes.ts'
+import type { Connection } from './connection.ts'
+import type { MqttContext } from './context.ts'
+import { deliver } from './deliver.ts'
+import type { Session } from './session.ts'
+
+/** Why nothing is being sent at the moment. */
+export type PauseReason = 'idle' | 'offline' | 'window full' | 'outbox full' | 'store wait'
+
+// What is stored with an entry: the QoS to deliver, RETAIN, and that PUBREC has been received.
+const QOS_MASK = 0x03
+const RETAIN = 0x04
+const RELEASED = 0x08
+
+// Packet identifiers follow from the entry's number, so that they are the same after a restart without being stored.
+// The upper half of the range is left for messages that do not come from this queue.
+const PACKET_IDS = 32_767
+
+/** `packetId` is 0 for what was not sent on this connection. */
+export interface QueuedEntry {
+  readonly entry: FifoEntry
+  readonly packetId: number
+}
+
+/** Which packet identifier an entry is sent with. */
+function packetIdOf(entry: FifoEntry): number {
+  return 1 + (entry.seq % PACKET_IDS)
+}
+
+/**
+ * What a session has to send at QoS 1 and 2: its queue, the window of what is in flight, and the reason why it pauses.
+ * Woken by: a new message, an acknowledgement, a socket that drains, a commit, a connection.
+ */
+export class Outgoing {
+  pause: PauseReason = 'offline'
+  private readonly context: MqttContext
+  private readonly session: Session
+  private readonly stored: boolean
+  private queue: Fifo | undefined
+  private inflight: Map<number, FifoEntry> | undefined
+  /** Entries that came through a shared group, to be given back if this client leaves before acknowledging. */
+  private shared: Map<FifoEntry, SharedGroup> | undefined
+  private connection: Connection | undefined
+  private window = 0
+  private waitsForCommit = false
+
+  constructor(context: MqttContext, session: Session, stored: boolean) {
+    this.context = context
+    this.session = session
+    this.stored = stored
+  }
+
+  /** Messages that are queued or in flight. */
+  get count(): number {
+    return this.queue?.count ?? 0
+  }
+
+  get inflightCount(): number {
+    return this.inflight?.size ?? 0
+  }
+
+  /** Can send one more message at once. */
+  get ready(): boolean {
+    const { connection } = this
+    return (
+      connection?.connected === true &&
+      this.inflightCount < this.window &&
+      (this.queue === undefined || (this.queue.readyCount === 0 && !this.queue.loading)) &&
+      !connection.outbox.isFull
+    )
+  }
+
+  /** The queue that the store held for this session. */
+  restore(queue: Fifo): void {
+    this.use(queue)
+  }
+
+  offer(message: Message, qos: QoS, retain: boolean, identifiers: readonly number[], group?: SharedGroup): void {
+    const { store } = this.context.broker
+    if (this.stored && store.commit.failure !== undefined) {
+      message.refusal = ReasonCode.QuotaExceeded
+      return
+    }
+    const queue = this.queue ?? this.use(this.context.sessions.openQueue(this.session, this.stored))
+    const mark = qos | (retain ? RETAIN : 0)
+    let entry = queue.push(message, mark, identifiers)
+    if (entry === undefined) {
+      entry = this.makeRoom(queue, message, mark, identifiers)
+      if (entry === undefined) return
+    }
+    // Exactly once holds over a crash only when the message is on disk before the subscriber sees it.
+    if (qos === 2 && message.commitEpoch > entry.epoch) entry.epoch = message.commitEpoch
+    if (group !== undefined) {
+      this.shared ??= new Map()
+      this.shared.set(entry, group)
+    }
+    this.pump()
+  }
+
+  /** A connection took the session over; `window` is how many messages may be unacknowledged. */
+  attach(connection: Connection, window: number): void {
+    this.connection = connection
+    this.window = window
+    this.inflight?.clear()
+    this.queue?.rewind()
+  }
+
+  /** The connection ended. What came through a shared group goes to another member. */
+  detach(): void {
+    this.connection = undefined
+    this.pause = 'offline'
+    if (this.shared !== undefined) for (const group of new Set(this.shared.values())) this.giveBack(group)
+  }
+
+  /** Returns to a group what this session has not acknowledged; what was sent at QoS 2 stays (MQTT-4.8.2-4). */
+  giveBack(group: SharedGroup): void {
+    if (this.shared === undefined || this.queue === undefined) return
+    const messages: Message[] = []
+    for (const [entry, from] of this.shared) {
+      if (from !== group) continue
+      this.shared.delete(entry)
+      const wasSent = this.inflight?.get(packetIdOf(entry)) === entry
+      if (wasSent && (entry.mark & QOS_MASK) === 2) continue
+      messages.push(entry.message)
+      if (wasSent) this.inflight?.delete(packetIdOf(entry))
+      this.queue.ack(entry)
+    }
+    if (messages.length > 0) group.reoffer(messages, this.session)
+  }
+
+  /** Drops every message that is in memory, whether it waits or is in flight. */
+  clear(): void {
+    const { queue } = this
+    if (queue === undefined) return
+    for (const entry of this.inflight?.values() ?? []) queue.ack(entry)
+    this.inflight?.clear()
+    this.shared?.clear()
+    for (let entry = queue.next(); entry !== undefined; entry = queue.next()) queue.ack(entry)
+  }
+
+  /** The broker stops: the queue notes what was sent. */
+  close(): void {
+    this.queue?.close()
+  }
+
+  /** What is queued or in flight and in memory, oldest first. */
+  *entries(): Generator<QueuedEntry> {
+    if (this.queue === undefined) return
+    for (const entry of this.queue.entries()) {
+      const packetId = packetIdOf(entry)
+      yield { entry, packetId: this.inflight?.get(packetId) === entry ? packetId : 0 }
+    }
+  }
+
+  /** Queues a message for nobody but this session; undefined: there is no room. */
+  push(message: Message, qos: QoS): FifoEntry | undefined {
+    const queue = this.queue ?? this.use(this.context.sessions.openQueue(this.session, this.stored))
+    return queue.push(message, qos)
+  }
+
+  /** As if PUBREC had come. */
+  release(entry: FifoEntry): void {
+    this.queue?.settle(entry, entry.mark | RELEASED)
+  }
+
+  remove(entry: FifoEntry): void {
+    this.shared?.delete(entry)
+    this.inflight?.delete(packetIdOf(entry))
+    this.queue?.ack(entry)
+  }
+
+  destroy(): void {
+    this.queue?.destroy()
+    this.queue = undefined
+    this.inflight = undefined
+    this.shared = undefined
+  }
+
+  /** Sends what may be sent now. */
+  pump(): void {
+    const { connection, queue } = this
+    if (connection === undefined || !connection.connected) return
+    if (queue !== undefined) {
+      this.inflight ??= new Map()
+      for (;;) {
+        if (this.inflight.size >= this.window) {
+          this.pause = 'window full'
+          return
+        }
+        if (connection.outbox.isFull) {
+          this.pause = 'outbox full'
+          return
+        }
+        const entry = queue.peek()
+        if (entry === undefined) {
+          this.pause = queue.loading ? 'store wait' : 'idle'
+          break
+        }
+        if (!this.sendNext(connection, queue, this.inflight, entry)) return
+      }
+    } else this.pause = 'idle'
+    this.session.drainGroups()
+  }
+
+  /** PUBACK. False: no such message is in flight. */
+  acknowledge(packetId: number): boolean {
+    const entry = this.inflight?.get(packetId)
+    if (entry === undefined || (entry.mark & QOS_MASK) !== 1) return false
+    this.complete(packetId, entry)
+    return true
+  }
+
+  /** PUBREC. False: no such message is in flight, and none is released now. */
+  receive(packetId: number, reasonCode: number): boolean {
+    const entry = this.inflight?.get(packetId)
+    if (entry === undefined || (entry.mark & QOS_MASK) !== 2) return false
+    if (reasonCode >= 0x80) {
+      this.complete(packetId, entry)
+      return true
+    }
+    if (!entry.settled) {
+      this.shared?.delete(entry)
+      this.queue?.settle(entry, entry.mark | RELEASED)
+    }
+    // MQTT-4.3.3-6: once PUBREL is out, PUBLISH must never be sent again, so the store has to know first.
+    this.connection?.replies.ack(AckByte.pubrel, packetId, entry.epoch)
+    return true
+  }
+
+  /** PUBCOMP. False: no released message has this packet identifier. */
+  finish(packetId: number): boolean {
+    const entry = this.inflight?.get(packetId)
+    if (entry === undefined || !entry.settled) return false
+    this.complete(packetId, entry)
+    return true
+  }
+
+  /** The epoch that an entry waits for is durable. */
+  committed(): void {
+    this.waitsForCommit = false
+    this.pump()
+  }
+
+  private complete(packetId: number, entry: FifoEntry): void {
+    this.inflight?.delete(packetId)
+    this.shared?.delete(entry)
+    if (this.connection !== undefined) this.connection.announceAck(entry.message, packetId, entry.settled)
+    this.queue?.ack(entry)
+    this.pump()
+  }
+
+  /** False: the entry has to wait, and `pause` says for what. */
+  private sendNext(connection: Connection, queue: Fifo, inflight: Map<number, FifoEntry>, entry: FifoEntry): boolean {
+    const { broker } = this.context
+    const qos = (entry.mark & QOS_MASK) as QoS
+    if (qos === 2 && entry.epoch > broker.store.commit.committedEpoch && !entry.redelivered) {
+      this.pause = 'store wait'
+      if (!this.waitsForCommit) {
+        this.waitsForCommit = true
+        broker.store.commit.wait(this)
+      }
+      return false
+    }
+    const packetId = packetIdOf(entry)
+    if (inflight.has(packetId)) {
+      this.pause = 'window full'
+      return false
+    }
+    queue.next()
+    const { message } = entry
+    if (entry.settled || (entry.mark & RELEASED) !== 0) {
+      inflight.set(packetId, entry)
+      connection.replies.ack(AckByte.pubrel, packetId, entry.epoch)
+      return true
+    }
+    // Once sent it is the client's to acknowledge, expired or not.
+    if (message.expiresAtMs !== 0 && !entry.redelivered && message.expiresAtMs <= broker.clock.now()) {
+      broker.counters.messagesExpired++
+      this.shared?.delete(entry)
+      queue.ack(entry)
+      return true
+    }
+    inflight.set(packetId, entry)
+    const dup = entry.redelivered
+    const retain = (entry.mark & RETAIN) !== 0
+    // MQTT-3.1.2-25: what is too large for this client counts as delivered.
+    if (!deliver(connection, message, qos, retain, dup, packetId, entry.identifiers)) {
+      inflight.delete(packetId)
+      this.shared?.delete(entry)
+      queue.ack(entry)
+    }
+    return true
+  }
+
+  private makeRoom(queue: Fifo, message: Message, mark: number, identifiers: readonly number[]): FifoEntry | undefined {
+    const { broker } = this.context
+    const { queueOverflow } = broker.config.limits
+    if (queueOverflow === 'drop-oldest') {
+      while (queue.dropOldest()) {
+        broker.counters.publishDropped++
+        const entry = queue.push(message, mark, identifiers)
+        if (entry !== undefined) return entry
+      }
+    }
+    if (queueOverflow === 'reject-publish') message.refusal = ReasonCode.QuotaExceeded
+    broker.counters.publishDropped++
+    this.session.connection?.warnOnce('queue full')
+    return undefined
+  }
+
+  private use(queue: Fifo): Fifo {
+    this.queue = queue
+    queue.onReady = () => this.pump()
+    return queue
+  }
+}

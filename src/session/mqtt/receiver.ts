@@ -1,0 +1,196 @@
+import type { TransportHandler } from '../../listener/transport.ts'
+import { decode } from '../../wire/mqtt/decode.ts'
+import {
+  LENGTH_INCOMPLETE,
+  LENGTH_MALFORMED,
+  packedLength,
+  packedWidth,
+  readRemainingLength,
+} from '../../wire/mqtt/frame.ts'
+import { FrameCollector, packetTooLarge } from '../../wire/mqtt/frame-collector.ts'
+import { PacketType } from '../../wire/mqtt/packet-type.ts'
+import { malformed, violation } from '../../wire/mqtt/protocol-error.ts'
+import { ReasonCode } from '../../wire/mqtt/reason-codes.ts'
+import { handleConnect } from './connect.ts'
+import type { Connection } from './connection.ts'
+import { handlePacket } from './handle-packet.ts'
+import { IncomingPublishes } from './incoming-publishes.ts'
+
+const PUBACK_FIRST_BYTE = 0x40
+// An acknowledgement that waits for the disk is small, but a client that never stops sending is not.
+const REPLIES_MAX = 4096
+
+/**
+ * What comes in on one connection: cuts chunks into frames and hands them on one after the other. While a hook or too
+ * many unsent replies hold it, the socket is not read, so that the client's own flow control holds it back.
+ */
+export class Receiver implements TransportHandler {
+  private readonly connection: Connection
+  private packetBytesMax: number
+  private collector: FrameCollector | undefined
+  private publishes: IncomingPublishes | undefined
+  private rest: Buffer[] | undefined
+  private holds = 0
+  private heldForReplies = false
+  private ended = false
+
+  constructor(connection: Connection) {
+    this.connection = connection
+    this.packetBytesMax = connection.context.broker.config.limits.connectPacketBytesMax
+  }
+
+  get isHeld(): boolean {
+    return this.holds > 0
+  }
+
+  data(chunk: Buffer): void {
+    const { broker } = this.connection.context
+    this.connection.lastReceivedMs = broker.clock.now()
+    broker.counters.bytesReceived += chunk.length
+    if (this.holds > 0 || this.rest !== undefined) {
+      this.rest ??= []
+      this.rest.push(chunk)
+    } else this.read(chunk)
+  }
+
+  drained(): void {
+    this.connection.drained()
+  }
+
+  closed(error: Error | undefined): void {
+    const { conn, protocol } = this.connection.transport
+    // A stream that goes without an end was cut off; of a WebSocket the frames have told.
+    const cutOff = protocol !== 'ws' && protocol !== 'wss' && !conn.readableEnded
+    if (error !== undefined) this.connection.fail(error)
+    else if (cutOff) this.connection.fail(new Error('connection closed'))
+    else this.connection.finish(ReasonCode.UnspecifiedError)
+  }
+
+  /** CONNECT was accepted: from now on the larger limit counts. */
+  accepted(): void {
+    this.packetBytesMax = this.connection.context.broker.config.limits.packetBytesMax
+    this.connection.transport.admit()
+    if (this.collector !== undefined) this.collector.packetBytesMax = this.packetBytesMax
+  }
+
+  /** Reads no further packet until `release` was called as often. */
+  hold(): void {
+    if (this.holds++ === 0) this.connection.transport.pause()
+  }
+
+  release(): void {
+    if (--this.holds > 0 || this.ended) return
+    while (this.holds === 0 && !this.ended) {
+      const chunk = this.rest?.shift()
+      if (chunk === undefined) {
+        this.rest = undefined
+        this.connection.transport.resume()
+        return
+      }
+      this.read(chunk)
+    }
+  }
+
+  repliesReleased(): void {
+    if (!this.heldForReplies || this.connection.replies.count > REPLIES_MAX / 2) return
+    this.heldForReplies = false
+    this.release()
+  }
+
+  close(): void {
+    this.ended = true
+    this.rest = undefined
+    this.collector = undefined
+  }
+
+  private read(chunk: Buffer): void {
+    try {
+      this.frames(chunk)
+    } catch (error) {
+      this.connection.fail(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  private frames(buffer: Buffer): void {
+    const end = buffer.length
+    let at = this.collected(buffer)
+    while (at < end && !this.ended) {
+      if (this.holds > 0) {
+        this.rest ??= []
+        this.rest.unshift(buffer.subarray(at))
+        return
+      }
+      const packed = readRemainingLength(buffer, at + 1, end)
+      if (packed === LENGTH_MALFORMED) throw malformed('the remaining length is malformed') // MQTT-1.5.5-1
+      if (packed === LENGTH_INCOMPLETE) break
+      const bodyStart = at + 1 + packedWidth(packed)
+      const frameEnd = bodyStart + packedLength(packed)
+      if (frameEnd - at > this.packetBytesMax) throw packetTooLarge(frameEnd - at, this.packetBytesMax)
+      if (frameEnd > end) break
+      at = this.frame(buffer, at, bodyStart, frameEnd)
+    }
+    if (at < end && !this.ended) {
+      this.collector ??= new FrameCollector(this.packetBytesMax)
+      this.collector.push(buffer, at, end)
+    }
+  }
+
+  /** Completes the frame that began in an earlier chunk; returns where the next one begins. */
+  private collected(buffer: Buffer): number {
+    const { collector } = this
+    if (collector === undefined || collector.empty) return 0
+    const at = collector.push(buffer, 0, buffer.length)
+    if (!collector.complete) return at
+    const { bodyStart } = collector
+    const frame = collector.take()
+    this.frame(frame, 0, bodyStart, frame.length)
+    return at
+  }
+
+  /** Handles the frame at `at` and returns where the next one begins: a run of PUBLISH is handled in one go. */
+  private frame(buffer: Buffer, at: number, bodyStart: number, frameEnd: number): number {
+    const { connection } = this
+    const { counters } = connection.context.broker
+    const first = buffer[at] as number
+    counters.packetsReceived++
+    if (connection.session !== undefined) {
+      if (first >> 4 === PacketType.Publish) {
+        this.publishes ??= new IncomingPublishes(connection)
+        const next = this.publishes.receive(buffer, at, bodyStart, frameEnd)
+        if (connection.replies.count > REPLIES_MAX && !this.heldForReplies && !this.ended) {
+          this.heldForReplies = true
+          this.hold()
+        }
+        return next
+      }
+      if (first === PUBACK_FIRST_BYTE && frameEnd - bodyStart === 2) {
+        const packetId = ((buffer[bodyStart] as number) << 8) | (buffer[bodyStart + 1] as number)
+        if (packetId !== 0) {
+          connection.session.outgoing.acknowledge(packetId)
+          return frameEnd
+        }
+      }
+      handlePacket(connection, decode(buffer, at, bodyStart, frameEnd, connection.version))
+      return frameEnd
+    }
+    this.beforeSession(buffer, at, bodyStart, frameEnd)
+    return frameEnd
+  }
+
+  /** CONNECT comes first (MQTT-3.1.0-1), and only AUTH may come before its answer (MQTT-4.12.0-1). */
+  private beforeSession(buffer: Buffer, at: number, bodyStart: number, frameEnd: number): void {
+    const { connection } = this
+    const type = (buffer[at] as number) >> 4
+    if (!connection.connecting) {
+      if (type !== PacketType.Connect) throw violation('the first packet is not a CONNECT')
+      const packet = decode(buffer, at, bodyStart, frameEnd, 0)
+      if (packet.type === 'connect') handleConnect(connection, packet)
+      return
+    }
+    if (type === PacketType.Connect) throw violation('a second CONNECT') // MQTT-3.1.0-2
+    if (type !== PacketType.Auth && type !== PacketType.Disconnect) {
+      throw violation('a packet before the answer to CONNECT')
+    }
+    handlePacket(connection, decode(buffer, at, bodyStart, frameEnd, connection.version))
+  }
+}

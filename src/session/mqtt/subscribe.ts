@@ -1,0 +1,133 @@
+import type { Subscription as AedesSubscription } from 'aedes'
+import { parseSharedFilter, topicFilterProblem } from '../../message/filter.ts'
+import type { QoS } from '../../message/qos.ts'
+import { levelCount } from '../../message/topic.ts'
+import type { SubscribePacket } from '../../wire/mqtt/packet.ts'
+import { ReasonCode } from '../../wire/mqtt/reason-codes.ts'
+import { ClientError, type Connection } from './connection.ts'
+import { announceSubscribed } from './life-signs.ts'
+import { replayRetained } from './retained-replay.ts'
+import type { Session } from './session.ts'
+import type { ClientSubscription } from './subscription-record.ts'
+
+/** What came of one requested subscription: SUBACK's reason code, and the subscription where it was made. */
+export interface Granted {
+  readonly reasonCode: number
+  readonly subscription: ClientSubscription | undefined
+  readonly isNew: boolean
+}
+
+const REFUSED = { subscription: undefined, isNew: false }
+// The only refusal that 3.1.1 knows (MQTT-3.9.3-2 of 3.1.1).
+const FAILURE = 0x80
+
+/** SUBSCRIBE (MQTT 5, section 3.8). */
+export function handleSubscribe(connection: Connection, packet: SubscribePacket): void {
+  const requests = packet.subscriptions.map(({ filter, qos, noLocal, retainAsPublished, retainHandling }) =>
+    connection.version5
+      ? { topic: filter, qos, nl: noLocal, rap: retainAsPublished, rh: retainHandling }
+      : connection.bridge
+        ? { topic: filter, qos, nl: true, rap: true }
+        : { topic: filter, qos },
+  ) as AedesSubscription[]
+  subscribeAll(connection, requests, packet.subscriptionIdentifier, (error, granted) => {
+    const { session } = connection
+    if (session === undefined) return
+    if (error !== null) {
+      connection.fail(error)
+      return
+    }
+    const reasonCodes = granted.map(({ reasonCode }) =>
+      !connection.version5 && reasonCode >= FAILURE ? FAILURE : reasonCode,
+    )
+    const bytes = connection.encode({ type: 'suback', packetId: packet.packetId, reasonCodes, properties: {} })
+    connection.replies.send(bytes, session.changeEpoch, () => {
+      // Here and not earlier: what is retained now is not older than any message that went out before it.
+      replayRetained(connection, session, granted)
+    })
+    announceSubscribed(connection, requests, granted)
+  })
+}
+
+/** Asks the `authorizeSubscribe` hook about all filters at once, then makes what it permits, in the order asked. */
+export function subscribeAll(
+  connection: Connection,
+  requests: readonly AedesSubscription[],
+  identifier: number,
+  done: (error: Error | null, granted: Granted[]) => void,
+): void {
+  const { broker } = connection
+  const permitted: (AedesSubscription | number)[] = new Array(requests.length)
+  let open = requests.length
+  let failed = false
+  const answer = (index: number, error: Error | null, permission: AedesSubscription | number): void => {
+    if (failed) return
+    if (error !== null) {
+      failed = true
+      done(error, [])
+      return
+    }
+    permitted[index] = permission
+    if (--open > 0) return
+    const session = connection.session
+    if (session === undefined) return
+    done(
+      null,
+      permitted.map((each) =>
+        typeof each === 'number' ? { reasonCode: each, ...REFUSED } : grant(connection, session, each, identifier),
+      ),
+    )
+  }
+  if (requests.length === 0) done(null, [])
+  for (const [index, request] of requests.entries()) {
+    const problem = filterProblem(connection, request.topic)
+    if (problem !== undefined) {
+      // Version 5 has a reason code for one filter; below, a filter that cannot be is a broken packet.
+      if (connection.version5) answer(index, null, ReasonCode.TopicFilterInvalid)
+      else answer(index, new ClientError(ReasonCode.TopicFilterInvalid, problem), 0)
+      continue
+    }
+    connection.ask<AedesSubscription | null>(
+      'authorizeSubscribe',
+      (callback) => broker.authorizeSubscribe(connection, request, callback),
+      (error, permission) => {
+        const refused = permission === null || typeof permission !== 'object'
+        answer(index, error, refused ? ReasonCode.NotAuthorized : permission)
+      },
+    )
+  }
+}
+
+export function filterProblem(connection: Connection, filter: string): string | undefined {
+  const problem = topicFilterProblem(filter)
+  if (problem !== undefined) return `the topic filter ${problem}`
+  const { maxTopicLevels, config } = connection.broker
+  const { topicBytesMax } = config.limits
+  if (levelCount(filter) > maxTopicLevels) return 'topic has too many levels'
+  if (Buffer.byteLength(filter) > topicBytesMax) return `the topic filter is longer than ${topicBytesMax} bytes`
+  return undefined
+}
+
+function grant(connection: Connection, session: Session, permission: AedesSubscription, identifier: number): Granted {
+  const { limits } = connection.broker.config
+  const requested = permission.topic
+  const isKnown = session.subscriptions?.has(requested) === true
+  if (!isKnown && (session.subscriptions?.size ?? 0) >= limits.subscriptionsPerClientMax) {
+    return { reasonCode: ReasonCode.QuotaExceeded, ...REFUSED }
+  }
+  const { qos, nl, rap, rh } = permission
+  if ((qos as number) !== 0 && qos !== 1 && qos !== 2) return { reasonCode: FAILURE, ...REFUSED }
+  const shared = parseSharedFilter(requested)
+  const subscription: ClientSubscription = {
+    requested,
+    filter: shared?.filter ?? requested,
+    shareName: shared?.shareName ?? '',
+    qos: qos as QoS,
+    noLocal: nl === true,
+    retainAsPublished: rap === true,
+    retainHandling: rh === 1 || rh === 2 ? rh : 0,
+    identifier,
+  }
+  const isNew = session.subscribe(subscription)
+  return { reasonCode: qos, subscription, isNew }
+}
