@@ -51,14 +51,9 @@ export const ReasonCode = {
 
 const names = new Map<number, string>()
 for (const [name, code] of Object.entries(ReasonCode)) {
-  if (!names.has(code))
-    names.set(
-      code,
-      name
-        .replace(/(?<=[a-z])(?=[A-Z])/g, ' ')
-        .toLowerCase()
-        .replace('qo s', 'QoS'),
-    )
+  const words = name.match(/QoS\d?|[A-Z][a-z]+/g) ?? []
+  const text = words.map((word) => (word.startsWith('QoS') ? word : word.toLowerCase())).join(' ')
+  if (!names.has(code)) names.set(code, text)
 }
 
 /** A reason code in words, for logs: `0x8e session taken over`. */
