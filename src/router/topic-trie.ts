@@ -1,5 +1,5 @@
 import { matchesLevels, type Pattern } from './level.ts'
-import { Branch, Leaf, LevelTree, type TreeNode } from './level-tree.ts'
+import { type Branch, Leaf, LevelTree, type TreeNode } from './level-tree.ts'
 
 export interface TopicTrieOptions {
   /** Topics beginning with `$` are not matched by patterns beginning with a wildcard (MQTT-4.7.2-1). Default: true. */
