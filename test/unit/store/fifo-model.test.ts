@@ -194,8 +194,22 @@ const pick = fc.nat(50)
 const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(fc.integer({ min: 1, max: 7 }), fc.nat(80)).map(pushAction) },
   { weight: 6, arbitrary: which.map(nextAction) },
-  { weight: 4, arbitrary: fc.tuple(which, pick).map(([i, p]) => (world: World) => world.ack(world.queue(i), p)) },
-  { weight: 1, arbitrary: fc.tuple(which, pick).map(([i, p]) => (world: World) => world.settle(world.queue(i), p)) },
+  {
+    weight: 4,
+    arbitrary: fc.tuple(which, pick).map(
+      ([i, p]) =>
+        (world: World) =>
+          world.ack(world.queue(i), p),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(which, pick).map(
+      ([i, p]) =>
+        (world: World) =>
+          world.settle(world.queue(i), p),
+    ),
+  },
   { weight: 1, arbitrary: fc.tuple(which, pick).map(releaseAction) },
   { weight: 1, arbitrary: which.map(rewindAction) },
   { weight: 1, arbitrary: which.map(dropAction) },
@@ -252,29 +266,33 @@ function windowAction([i, bytes]: [number, number]): Action {
 
 test('what is recovered is exactly what was pushed and not acknowledged in committed epochs, in order', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.constantFrom(0, 200, 1000, 100_000), fc.array(action, { maxLength: 120 }), async (window, run) => {
-      const world = new World(window)
-      await world.start()
-      for (const act of run) {
-        await act(world)
-        world.check()
-      }
-      await world.settleDisk()
-      await world.crash(false)
-      world.check()
-      world.backend.held = false
-      for (const queue of world.queues) {
-        for (;;) {
-          const entry = await world.next(queue)
-          world.expectNext(queue, entry)
-          if (entry === undefined) break
-          world.ack(queue, queue.inFlight.indexOf(entry))
+    fc.asyncProperty(
+      fc.constantFrom(0, 200, 1000, 100_000),
+      fc.array(action, { maxLength: 120 }),
+      async (window, run) => {
+        const world = new World(window)
+        await world.start()
+        for (const act of run) {
+          await act(world)
+          world.check()
         }
-      }
-      await world.store.commit.flush()
-      expect(await world.store.scanKeys(kindKey(KIND_ENTRY), kindKey(KIND_BODY + 1), 10)).toEqual([])
-      expect(world.store.bodies.size).toBe(0)
-    }),
+        await world.settleDisk()
+        await world.crash(false)
+        world.check()
+        world.backend.held = false
+        for (const queue of world.queues) {
+          for (;;) {
+            const entry = await world.next(queue)
+            world.expectNext(queue, entry)
+            if (entry === undefined) break
+            world.ack(queue, queue.inFlight.indexOf(entry))
+          }
+        }
+        await world.store.commit.flush()
+        expect(await world.store.scanKeys(kindKey(KIND_ENTRY), kindKey(KIND_BODY + 1), 10)).toEqual([])
+        expect(world.store.bodies.size).toBe(0)
+      },
+    ),
     { numRuns: 300, interruptAfterTimeLimit: 8_000 },
   )
 }, 20_000)

@@ -1,0 +1,176 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { SluiceError } from '../../../src/base/errors.ts'
+import { Message } from '../../../src/message/message.ts'
+import type { QoS } from '../../../src/message/qos.ts'
+import { decodeEntry, encodeEntry } from '../../../src/store/entry-record.ts'
+import { decodeHead, encodeHead } from '../../../src/store/fifo-head.ts'
+import {
+  entryBodyId,
+  entryBytes,
+  entryKey,
+  entryPrefix,
+  entrySeq,
+  incomingKey,
+  keyAfter,
+  parseIncomingKey,
+  parseSubscriptionKey,
+  prefixEnd,
+  readU48,
+  sessionKey,
+  stringOfKey,
+  subscriptionKey,
+  subscriptionPrefix,
+  writeU48,
+} from '../../../src/store/keys.ts'
+import { decodeMessage, encodeMessage } from '../../../src/store/message-record.ts'
+
+const u48 = fc.integer({ min: 0, max: 2 ** 48 - 1 })
+const u32 = fc.integer({ min: 0, max: 2 ** 32 - 1 })
+const name = fc.string({ unit: 'binary', maxLength: 40 })
+const blob = fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array))
+const message = fc
+  .tuple(name, blob, fc.constantFrom<QoS>(0, 1, 2), fc.boolean(), blob, fc.oneof(fc.constant(0), u48), name)
+  .map((parts) => new Message(...parts))
+
+function plain(m: Message): object {
+  const { topic, payload, qos, retain, properties, expiresAtMs, publisher } = m
+  return {
+    topic,
+    payload: payload.toString('hex'),
+    qos,
+    retain,
+    properties: properties.toString('hex'),
+    expiresAtMs,
+    publisher,
+  }
+}
+
+describe('keys', () => {
+  test('hold numbers of 48 bits', () => {
+    fc.assert(
+      fc.property(u48, (number) => {
+        const bytes = Buffer.alloc(8)
+        writeU48(bytes, number, 1)
+        expect(readU48(bytes, 1)).toBe(number)
+        expect(bytes.readUIntBE(1, 6)).toBe(number)
+      }),
+    )
+  })
+
+  test('order the entries of a FIFO by number, whatever follows it', () => {
+    fc.assert(
+      fc.property(u48, u48, u48, u48, u32, u32, (fifoId, a, b, bodyA, bytesA, bytesB) => {
+        const order = Buffer.compare(entryKey(fifoId, a, bodyA, bytesA), entryKey(fifoId, b, 0, bytesB))
+        if (a !== b) expect(Math.sign(order)).toBe(a < b ? -1 : 1)
+        expect(Buffer.compare(entryPrefix(fifoId, a), entryKey(fifoId, a, 0, 0))).toBe(-1)
+      }),
+    )
+  })
+
+  test('give back what they were made of', () => {
+    fc.assert(
+      fc.property(u48, u48, u48, u32, name, name, (fifoId, seq, bodyId, bytes, clientId, filter) => {
+        const key = entryKey(fifoId, seq, bodyId, bytes)
+        expect([entrySeq(key), entryBodyId(key), entryBytes(key)]).toEqual([seq, bodyId, bytes])
+        expect(stringOfKey(sessionKey(clientId))).toBe(clientId)
+        expect(parseSubscriptionKey(subscriptionKey(clientId, filter))).toEqual({ clientId, filter })
+        expect(parseIncomingKey(incomingKey(seq, bytes & 0xffff))).toEqual({
+          sessionNumber: seq,
+          packetId: bytes & 0xffff,
+        })
+      }),
+    )
+  })
+
+  test('of one client are found by its prefix and not by that of another', () => {
+    fc.assert(
+      fc.property(name, name, name, (clientId, other, filter) => {
+        const prefix = subscriptionPrefix(clientId)
+        const key = subscriptionKey(other, filter)
+        const inside = Buffer.compare(prefix, key) <= 0 && Buffer.compare(key, prefixEnd(prefix)) < 0
+        expect(inside).toBe(clientId === other)
+      }),
+    )
+  })
+
+  test('have no key between themselves and keyAfter', () => {
+    expect(Buffer.compare(Buffer.from([1, 2]), keyAfter(Buffer.from([1, 2])))).toBe(-1)
+    expect(keyAfter(Buffer.from([1, 2]))).toEqual(Buffer.from([1, 2, 0]))
+    expect(prefixEnd(Buffer.from([1, 0xff, 0xff]))).toEqual(Buffer.from([2]))
+  })
+
+  test('take a client identifier of 65,535 bytes', () => {
+    const clientId = 'x'.repeat(65_535)
+    expect(parseSubscriptionKey(subscriptionKey(clientId, 'a/#'))).toEqual({ clientId, filter: 'a/#' })
+  })
+})
+
+describe('a stored message', () => {
+  test('comes back as it was', () => {
+    fc.assert(
+      fc.property(message, (m) => {
+        expect(plain(decodeMessage(encodeMessage(m)))).toEqual(plain(m))
+      }),
+    )
+  })
+
+  test('shares its payload with the record', () => {
+    const record = encodeMessage(new Message('a', Buffer.from('payload'), 1, false))
+    expect(decodeMessage(record).payload.buffer).toBe(record.buffer)
+  })
+
+  test('of any bytes is read or refused, and nothing else', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), fc.boolean(), (array, versioned) => {
+        const record = Buffer.from(array)
+        if (versioned && record.length > 0) record[0] = 1
+        for (const decode of [decodeMessage, decodeEntry, decodeHead]) {
+          try {
+            expect(decode(record)).toBeDefined()
+          } catch (error) {
+            expect(error).toBeInstanceOf(SluiceError)
+          }
+        }
+      }),
+    )
+  })
+
+  test('that was cut off is refused', () => {
+    const record = encodeMessage(new Message('topic', Buffer.alloc(0), 1, false, Buffer.from('p'), 5, 'client'))
+    for (let length = 0; length < record.length; length++) {
+      expect(() => decodeMessage(record.subarray(0, length))).toThrow(SluiceError)
+    }
+  })
+})
+
+describe('a stored queue entry', () => {
+  test('comes back as it was', () => {
+    fc.assert(
+      fc.property(message, u32, fc.array(u32, { maxLength: 255 }), (m, mark, identifiers) => {
+        const inline = decodeEntry(encodeEntry(m, mark, identifiers, false, false))
+        expect(inline.message === undefined ? undefined : plain(inline.message)).toEqual(plain(m))
+        expect(inline).toMatchObject({ mark, identifiers, settled: false })
+        const settled = { mark, identifiers, settled: true, message: undefined }
+        expect(decodeEntry(encodeEntry(m, mark, identifiers, true, false))).toEqual(settled)
+        const apart = { mark, identifiers, settled: false, message: undefined }
+        expect(decodeEntry(encodeEntry(m, mark, identifiers, false, true))).toEqual(apart)
+      }),
+    )
+  })
+
+  test('keeps 255 identifiers and no more', () => {
+    const identifiers = Array.from({ length: 256 }, (_, i) => i)
+    const record = encodeEntry(new Message('a', Buffer.alloc(0), 0, false), 1, identifiers, false, true)
+    expect(decodeEntry(record).identifiers).toEqual(identifiers.slice(0, 255))
+  })
+})
+
+test('the head of a queue comes back as it was', () => {
+  fc.assert(
+    fc.property(u48, u48, u48, fc.boolean(), (headSeq, reservedSeq, sentBelow, doomed) => {
+      const head = { headSeq, reservedSeq, sentBelow, doomed }
+      expect(decodeHead(encodeHead(head))).toEqual(head)
+    }),
+  )
+})
