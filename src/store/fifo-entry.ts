@@ -23,6 +23,8 @@ export class FifoEntry implements Participant {
   redelivered = false
   /** True after `settle`. */
   settled = false
+  /** Acknowledged, dropped, or sent back to disk before it was handed out: nothing can be done with it any more. */
+  gone = false
   /** Size that counts against the limits. */
   bytes: number
 
@@ -34,7 +36,6 @@ export class FifoEntry implements Participant {
   /** Under which body the entry was written; 0: inline. */
   bodyId = 0
   written = false
-  gone = false
 
   constructor(
     owner: EntryOwner,

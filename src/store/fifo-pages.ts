@@ -71,7 +71,9 @@ export class FifoPages implements Waiter {
   trim(): void {
     if (this.loading || this.closed) return
     const { ready, windowBytes } = this.host
-    while (ready.bytes > windowBytes && ready.last !== undefined && !ready.last.redelivered) {
+    // A message larger than the window stays when it is next, or it would come and go for ever.
+    const keep = windowBytes > 0 ? 1 : 0
+    while (ready.bytes > windowBytes && ready.length > keep && ready.last?.redelivered === false) {
       const entry = ready.last
       if (entry.epoch > this.store.commit.committedEpoch) return this.wait()
       ready.remove(entry)
@@ -110,6 +112,8 @@ export class FifoPages implements Waiter {
     if (this.gapCount === 0) this.gapTo = entry.seq
     this.gapCount++
     this.gapBytes += entry.bytes
+    // When it is loaded again, that is another object.
+    entry.gone = true
     this.host.forget(entry)
   }
 

@@ -256,6 +256,29 @@ describe('a durable FIFO', () => {
     expect((await take(fifo)).length).toBe(10)
   })
 
+  test('does not send a message back to disk for being larger than the window when it is next', async () => {
+    const store = await storeOver(new HeldBackend(), 'fsync')
+    const fifo = fifoOf(store, { windowBytes: 100 })
+    fifo.push(message('x'.repeat(1000)), 1)
+    const entry = fifo.peek()
+    fifo.push(message('y'), 1)
+    await store.commit.flush()
+    await store.commit.flush()
+    expect(entry).toBeDefined()
+    expect(fifo.next()).toBe(entry)
+  })
+
+  test('ignores an entry that has gone back to disk, and hands it out as another object', async () => {
+    const store = await storeOver(new HeldBackend(), 'fsync')
+    const fifo = fifoOf(store, { windowBytes: 0 })
+    const entry = fifo.push(message('0'), 1) as FifoEntry
+    await store.commit.flush()
+    expect(entry.gone).toBe(true)
+    fifo.ack(entry)
+    expect(fifo.count).toBe(1)
+    expect((await take(fifo)).map(text)).toEqual(['0'])
+  })
+
   test('keeps only the mark of a settled entry', async () => {
     const backend = new HeldBackend()
     const first = await storeOver(backend, 'fsync')
