@@ -4,7 +4,16 @@ import { decode } from '../../../src/wire/mqtt/decode.ts'
 import { encode } from '../../../src/wire/mqtt/encode.ts'
 import { encodeWithin, fitProperties } from '../../../src/wire/mqtt/fit-properties.ts'
 import { decodeForwardProperties, encodeForwardProperties } from '../../../src/wire/mqtt/forward-properties.ts'
-import type { AckPacket, ConnackPacket, Packet, Properties, PublishPacket } from '../../../src/wire/mqtt/packet.ts'
+import type {
+  AckPacket,
+  ConnackPacket,
+  ConnectPacket,
+  Packet,
+  Properties,
+  PublishPacket,
+  SubscribePacket,
+} from '../../../src/wire/mqtt/packet.ts'
+import { ProtocolError } from '../../../src/wire/mqtt/protocol-error.ts'
 import { bytes } from './notation.ts'
 
 describe('user properties beyond the limit', () => {
@@ -81,6 +90,11 @@ describe('properties that travel on', () => {
     })
   }
 
+  it('are refused when bytes that were kept are none (as of a damaged store)', () => {
+    const damaged = ['08 "a/#"', '01 02', '03 00 09', '23 00 01'].map(bytes)
+    for (const list of damaged) expect(() => decodeForwardProperties(list)).toThrow(ProtocolError)
+  })
+
   it('are a view of the frame where all of them travel on, and a copy elsewhere', () => {
     const read = (wire: Buffer): PublishPacket => decode(wire, 0, 2, wire.length, 5) as PublishPacket
     const all = bytes('30 [ "a" [ 03 "t" 26 "k" "v" ] ]')
@@ -134,9 +148,30 @@ describe('a packet for a receiver with a maximum packet size', () => {
   })
 })
 
+const connect: ConnectPacket = {
+  type: 'connect',
+  version: 5,
+  bridge: false,
+  clientId: 'c',
+  cleanStart: true,
+  keepAliveSeconds: 0,
+  username: undefined,
+  password: Buffer.from('p'),
+  will: undefined,
+  properties: {},
+}
+const subscribe: SubscribePacket = {
+  type: 'subscribe',
+  packetId: 1,
+  subscriptionIdentifier: 0,
+  subscriptions: [],
+  properties: {},
+}
+
 describe('what no packet can hold is refused by the encoder:', () => {
   const impossible: [what: string, packet: Packet, version: 3 | 4 | 5][] = [
     ['packet identifier 0', { type: 'puback', packetId: 0, reasonCode: 0, properties: {} }, 4],
+    ['packet identifier 0 in SUBACK', { type: 'suback', packetId: 0, reasonCodes: [0], properties: {} }, 4],
     ['packet identifier 65,536', { type: 'suback', packetId: 65_536, reasonCodes: [0], properties: {} }, 4],
     ['a property of another packet', { type: 'disconnect', reasonCode: 0, properties: { topicAlias: 1 } }, 5],
     [
@@ -144,6 +179,8 @@ describe('what no packet can hold is refused by the encoder:', () => {
       { type: 'connack', sessionPresent: false, reasonCode: 0, properties: { receiveMaximum: 0 } },
       5,
     ],
+    ['a negative subscription identifier', { ...subscribe, subscriptionIdentifier: -1 }, 5],
+    ['a password alone below version 5', { ...connect, version: 4 }, 4],
     [
       'a reason code that has no return code',
       { type: 'connack', sessionPresent: false, reasonCode: 0x81, properties: {} },

@@ -86,6 +86,7 @@ export const subscribeCases: WireCase[] = [
   refuse(5, 'subscription identifier twice', '3.8.2.1.2', '82 [ 00 01 [ 0b 01 0b 02 ] "a" 00 ]', 0x82),
   refuse(5, 'a property of PUBLISH', '2.2.2.2', '82 [ 00 01 [ 23 00 01 ] "a" 00 ]', 0x81),
   refuse(5, 'a reason string', '2.2.2.2', '82 [ 00 01 [ 1f "a" ] "a" 00 ]', 0x81),
+  refuse(5, 'a length of properties cut by the end', '1.5.5', '82 [ 00 01 80 ]', 0x81),
   refuse(5, 'no length of properties', 'MQTT-2.2.2-1', '82 [ 00 01 ]', 0x81),
   ...[
     '',
