@@ -11,22 +11,6 @@ describe.each(versions)('connecting with $name', ({ version }) => {
     await client.expectNothing()
   })
 
-  test('a client identifier of 65,535 bytes is accepted and has a session of its own', async ({ broker }) => {
-    const clientId = 'é'.repeat(32_767) + 'x'
-    const { client } = await broker.resume({ version, clientId })
-    await client.disconnect()
-    const again = await broker.resume({ version, clientId })
-    expect(again.present).toBe(version !== 3)
-  })
-
-  test('two long client identifiers that differ in the last byte are two clients', async ({ broker }) => {
-    const start = 'x'.repeat(65_534)
-    const one = await broker.connect({ version, clientId: `${start}1` })
-    const two = await broker.connect({ version, clientId: `${start}2` })
-    await one.expectNothing()
-    await two.expectNothing()
-  })
-
   test('client identifiers are compared by case and accent', async ({ broker }) => {
     const clients = []
     for (const clientId of ['client', 'CLIENT', 'Client', 'cliént', 'clie\u0301nt', '__proto__', 'constructor']) {
@@ -149,7 +133,32 @@ describe.each(versions)('connecting with $name', ({ version }) => {
   })
 })
 
+describe.each(versions.filter(({ version }) => version > 3))('long client identifiers of $name', ({ version }) => {
+  test('up to 65,535 bytes are accepted and name a session of their own (MQTT-3.1.3-4)', async ({ broker }) => {
+    const clientId = 'é'.repeat(32_767) + 'x'
+    const { client } = await broker.resume({ version, clientId })
+    await client.disconnect()
+    expect((await broker.resume({ version, clientId })).present).toBe(true)
+  })
+
+  test('that differ in the last byte are two clients', async ({ broker }) => {
+    const start = 'x'.repeat(65_534)
+    const one = await broker.connect({ version, clientId: `${start}1` })
+    const two = await broker.connect({ version, clientId: `${start}2` })
+    await one.expectNothing()
+    await two.expectNothing()
+  })
+})
+
 describe('the client identifier', () => {
+  test('has up to 23 characters in MQTT 3.1 (section 3.1 there)', async ({ broker }) => {
+    await broker.connect({ version: 3, clientId: 'x'.repeat(23) })
+    const client = await broker.open(3)
+    client.sendConnect({ clientId: 'x'.repeat(24) })
+    await client.expect('connack', { reasonCode: 2 })
+    await client.expectClosed()
+  })
+
   test('of no bytes is refused in MQTT 3.1, where it has 1 to 23 characters (section 3.1)', async ({ broker }) => {
     const client = await broker.open(3)
     client.sendConnect({ clientId: '' })

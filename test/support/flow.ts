@@ -7,6 +7,7 @@ import { isReferencePeer } from './peer.ts'
 import type { BrokerNeeds, Peer } from './peer.ts'
 import { RawClient } from './raw-client.ts'
 import { startSluice } from './sluice-peer.ts'
+import { PINGREQ } from './wire-writer.ts'
 import type { ConnectOptions } from './wire-writer.ts'
 
 // Time really passes there.
@@ -58,9 +59,17 @@ export class FlowBroker {
     await this.peer.restart()
   }
 
+  /** Lets time pass after the broker has noticed what clients did before. */
   async pass(seconds: number): Promise<void> {
     if (isReferencePeer && seconds * 1000 > REFERENCE_PASS_MS_MAX) this.skip('needs a clock that can be moved')
+    await this.settle()
     await this.peer.pass(seconds * 1000)
+  }
+
+  /** The broker has seen this connection, so it has seen the end of those that broke before. */
+  private async settle(): Promise<void> {
+    const probe = await this.open()
+    await probe.send(PINGREQ).end()
   }
 
   async stop(): Promise<void> {

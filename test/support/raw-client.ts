@@ -161,6 +161,7 @@ export class RawClient {
   /** Waits until the broker has ended the connection, whatever it says before. */
   async end(): Promise<void> {
     await this.until(() => this.isClosed, 'the end of the connection', true)
+    expect(this.isClosed).toBe(true)
   }
 
   /** Says DISCONNECT and waits until the broker has closed. */

@@ -82,7 +82,7 @@ export class ByteReader {
   }
 
   string(): string {
-    return new TextDecoder('utf-8', { fatal: true }).decode(this.binary())
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.binary())
   }
 
   take(length: number): Buffer {
