@@ -50,7 +50,10 @@ function fail(error: unknown, terminal: Terminal): void {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return
     // commander adds a suggestion on a line of its own.
-    const sentence = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')
+    const sentence = error.message
+      .replace(/^error: /, '')
+      .replace(/\s*\n\s*/g, ' ')
+      .replace(/\.$/, '')
     terminal.err(`sluice: ${sentence}; see sluice --help\n`)
     terminal.exit(2)
   } else if (error instanceof SluiceError) {

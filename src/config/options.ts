@@ -19,6 +19,9 @@ export interface LibraryOptions {
 /** The complete configuration of a broker in a program. Throws UsageError that names the option. */
 export function configFromOptions(options: LibraryOptions = {}): Config {
   const { memory, ...rest } = options
+  if (memory !== undefined && typeof memory !== 'boolean') {
+    throw new UsageError('option-invalid', `option memory: expected true or false, got '${String(memory)}'`)
+  }
   if (memory === true && (rest.data !== undefined || (rest.durability ?? 'memory') !== 'memory')) {
     throw new UsageError('option-conflict', 'options memory: true and data or durability exclude each other')
   }
