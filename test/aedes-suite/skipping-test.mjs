@@ -8,11 +8,15 @@ const reasons = new Map(process.env.SLUICE_TEST_PEER === 'aedes' ? [] : Object.e
 // The runner gives each file a process of its own.
 const file = basename(process.argv[1] ?? '')
 
+// Slower than any case needs; a case that waits for ever must not hold up those behind it.
+const CASE_TIMEOUT_MS = 10_000
+
 /** node:test's `test`, with the cases of skip.json reported as skipped. */
 export function test(name, options, run) {
   const reason = reasons.get(`${file}: ${name}`)
-  if (typeof options === 'function') return nodeTest.test(name, reason === undefined ? {} : { skip: reason }, options)
-  return nodeTest.test(name, reason === undefined ? options : { ...options, skip: reason }, run)
+  const given = typeof options === 'function' ? {} : options
+  const limited = { timeout: CASE_TIMEOUT_MS, ...given, ...(reason === undefined ? {} : { skip: reason }) }
+  return nodeTest.test(name, limited, typeof options === 'function' ? options : run)
 }
 
 export * from 'node:test'
