@@ -45,6 +45,12 @@ export function decodeHead(record: Buffer): HeadRecord {
   }
 }
 
+/** The FIFO, asked only when the head is written. */
+export interface LowestSeq {
+  /** Number of the oldest entry, or of the next one to come. */
+  lowestSeq(): number
+}
+
 /** Decides when the head is worth writing: with other changes, never for its own sake. */
 export class FifoHead {
   /** Whether a head is on disk, or on its way there. */
@@ -62,22 +68,22 @@ export class FifoHead {
   }
 
   /** An entry is about to be written: its number must be covered first, so that it is never given again. */
-  reserve(seq: number, lowestSeq: () => number, batch: ChangeSink): void {
+  reserve(seq: number, queue: LowestSeq, batch: ChangeSink): void {
     if (seq < this.reservedSeq) return
     this.reservedSeq = seq + RESERVE
-    this.put(lowestSeq(), batch)
+    this.put(queue.lowestSeq(), batch)
   }
 
   /** A written entry was deleted. */
-  deleted(lowestSeq: () => number, changes: ChangeSink): void {
-    if (++this.deletes >= HINT_AFTER_DELETES) this.put(lowestSeq(), changes)
+  deleted(queue: LowestSeq, changes: ChangeSink): void {
+    if (++this.deletes >= HINT_AFTER_DELETES) this.put(queue.lowestSeq(), changes)
   }
 
   /** An entry is handed out: what the last clean close has noted is no longer true. */
-  handedOut(lowestSeq: () => number, changes: ChangeSink): void {
+  handedOut(queue: LowestSeq, changes: ChangeSink): void {
     if (this.sentBelow === SENT_UNKNOWN) return
     this.sentBelow = SENT_UNKNOWN
-    if (this.exists) this.put(lowestSeq(), changes)
+    if (this.exists) this.put(queue.lowestSeq(), changes)
   }
 
   doom(lowestSeq: number, changes: ChangeSink): void {

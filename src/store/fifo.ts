@@ -3,7 +3,7 @@ import type { Batch } from './batch.ts'
 import { EntryList } from './entry-list.ts'
 import { encodeEntry } from './entry-record.ts'
 import { type EntryOwner, entrySize, FifoEntry, SETTLED_BYTES } from './fifo-entry.ts'
-import { FifoHead } from './fifo-head.ts'
+import { FifoHead, type LowestSeq } from './fifo-head.ts'
 import type { LoadedEntry } from './fifo-load.ts'
 import { FifoPages, type PageHost } from './fifo-pages.ts'
 import { sweepEntries } from './fifo-sweep.ts'
@@ -21,6 +21,7 @@ export interface FifoOptions {
   readonly windowBytes: number
 }
 
+const nothing = (): void => {}
 const NONE: readonly number[] = []
 const SETTLED_MESSAGE = new Message('', EMPTY, 0, false)
 
@@ -32,10 +33,10 @@ const SETTLED_MESSAGE = new Message('', EMPTY, 0, false)
  *
  * What the start has found under `fifoId` is taken over: `count` is right at once, entries come after `onReady`.
  */
-export class Fifo implements EntryOwner, PageHost {
+export class Fifo implements EntryOwner, PageHost, LowestSeq {
   readonly fifoId: number
   /** Entries became available to `next` that were not in memory before. */
-  onReady: () => void = () => {}
+  onReady: () => void = nothing
   messagesMax: number
   bytesMax: number
   /** Entries and their bytes, ready and handed out, in memory and on disk. */
@@ -135,7 +136,7 @@ export class Fifo implements EntryOwner, PageHost {
     this.removeReady(entry)
     this.inFlight.append(entry)
     if (entry.seq > this.handedOutSeq) this.handedOutSeq = entry.seq
-    if (this.durable) this.head.handedOut(this.lowestSeq, this.store.commit)
+    if (this.durable) this.head.handedOut(this, this.store.commit)
     if (this.pages.active && this.ready.bytes < this.window >>> 1) this.pages.refill()
     return entry
   }
@@ -260,7 +261,7 @@ export class Fifo implements EntryOwner, PageHost {
   write(entry: FifoEntry, batch: Batch): void {
     entry.written = true
     const { message, settled } = entry
-    this.head.reserve(entry.seq, this.lowestSeq, batch)
+    this.head.reserve(entry.seq, this, batch)
     if (!settled && (message.references > 1 || message.bodyId !== 0)) {
       entry.bodyId = this.store.bodies.retain(message, batch)
     }
@@ -314,10 +315,11 @@ export class Fifo implements EntryOwner, PageHost {
     const { commit, bodies } = this.store
     commit.del(this.keyOf(entry))
     if (entry.bodyId !== 0) bodies.release(entry.bodyId, commit)
-    this.head.deleted(this.lowestSeq, commit)
+    this.head.deleted(this, commit)
   }
 
-  private readonly lowestSeq = (): number => {
+  /** For the head. */
+  lowestSeq(): number {
     const { pages } = this
     let lowest = this.ready.first?.seq ?? (pages.gapCount > 0 ? pages.gapFrom : (pages.tail.first?.seq ?? this.nextSeq))
     for (let entry = this.inFlight.first; entry !== undefined; entry = entry.next) {

@@ -8,10 +8,12 @@ const [folder, ...sizes] = process.argv.slice(2)
 // The retry alone does not keep a process alive; in the broker the listeners do.
 const alive = setInterval(() => {}, 1000)
 const store = await openStore({ folder, durability: 'fsync' })
-store.commit.onFailure = async () => {
+store.commit.onFailure = () => {
   writeSync(1, 'failed\n')
-  const first = await store.get(metaKey('value-1')).catch(() => undefined)
-  if (first !== undefined) writeSync(1, 'readable\n')
+  store.get(metaKey('value-1')).then(
+    (first) => first !== undefined && writeSync(1, 'readable\n'),
+    (error) => writeSync(1, `unreadable ${error}\n`),
+  )
 }
 store.commit.onRecovery = () => writeSync(1, 'recovered\n')
 for (const [i, size] of sizes.entries()) {

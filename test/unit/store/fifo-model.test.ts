@@ -81,7 +81,9 @@ class World {
   }
 
   queue(i: number): Queue {
-    return this.queues[i % FIFOS] as Queue
+    const queue = this.queues[i % FIFOS]
+    if (queue === undefined) throw new Error(`no queue ${i}`)
+    return queue
   }
 
   push(mask: number, size: number): void {

@@ -75,7 +75,8 @@ describe('a FIFO', () => {
     const fifo = fifoOf(await storeOver(new HeldBackend(), 'fsync'))
     fill(fifo, 0, 5)
     const entries = await take(fifo)
-    for (const i of [3, 1, 4, 0]) fifo.release(entries[i] as FifoEntry)
+    const [a, b, , d, e] = entries
+    for (const entry of [d, b, e, a]) if (entry !== undefined) fifo.release(entry)
     const again = await take(fifo)
     expect(again.map(text)).toEqual(['0', '1', '3', '4'])
     expect(again.every((entry) => entry.redelivered)).toBe(true)
@@ -84,8 +85,8 @@ describe('a FIFO', () => {
   test('hands everything out again after rewind, in order, and what was never out without the mark', async () => {
     const fifo = fifoOf(await storeOver(new HeldBackend(), 'fsync'))
     fill(fifo, 0, 5)
-    const entries = [fifo.next(), fifo.next(), fifo.next()]
-    fifo.release(entries[1] as FifoEntry)
+    for (const entry of [fifo.next(), fifo.next(), fifo.next()])
+      if (text(entry) === '1') fifo.release(entry as FifoEntry)
     fifo.rewind()
     const again = await take(fifo)
     expect(again.map(text)).toEqual(['0', '1', '2', '3', '4'])
@@ -340,9 +341,9 @@ describe('a durable FIFO', () => {
     const first = await storeOver(backend, 'fsync')
     fill(fifoOf(first), 0, 3)
     await first.commit.flush()
-    const keys = await first.scanKeys(entryPrefix(1, 0), entryPrefix(2, 0), 10)
+    const [, key = Buffer.alloc(0)] = await first.scanKeys(entryPrefix(1, 0), entryPrefix(2, 0), 10)
     const damage = new Batch()
-    damage.put(keys[1] as Buffer, Buffer.from([99, 0, 0, 0, 0, 0]))
+    damage.put(key, Buffer.from([99, 0, 0, 0, 0, 0]))
     await new Promise((resolve) => backend.write(damage, resolve))
     const errors: string[] = []
     const log: Log = { ...silentLog, error: (_, what) => errors.push(what) }
