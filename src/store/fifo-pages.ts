@@ -2,6 +2,7 @@ import { EntryList } from './entry-list.ts'
 import type { FifoEntry } from './fifo-entry.ts'
 import { type LoadedEntry, loadEntries } from './fifo-load.ts'
 import type { RecoveredFifo } from './fifo-recovery.ts'
+import type { FifoStorage } from './fifo-storage.ts'
 import type { Waiter } from './group-commit.ts'
 import { entryBytes, entrySeq } from './keys.ts'
 import type { Store } from './store.ts'
@@ -11,10 +12,6 @@ export interface PageHost {
   readonly fifoId: number
   readonly ready: EntryList
   readonly windowBytes: number
-  /** The entry as it was read, or undefined when it cannot be used. */
-  admit(loaded: LoadedEntry): FifoEntry | undefined
-  /** The entry leaves memory and stays on disk. */
-  forget(entry: FifoEntry): void
   /** So many entries were expected on disk but could not be used. */
   missed(count: number, bytes: number): void
   loaded(): void
@@ -37,12 +34,14 @@ export class FifoPages implements Waiter {
   loading = false
   private readonly store: Store
   private readonly host: PageHost
+  private readonly storage: FifoStorage
   private waiting = false
   private closed = false
 
-  constructor(store: Store, host: PageHost, recovered: RecoveredFifo | undefined) {
+  constructor(store: Store, host: PageHost, storage: FifoStorage, recovered: RecoveredFifo | undefined) {
     this.store = store
     this.host = host
+    this.storage = storage
     if (recovered === undefined || recovered.count === 0) return
     this.gapCount = recovered.count
     this.gapBytes = recovered.bytes
@@ -114,7 +113,7 @@ export class FifoPages implements Waiter {
     this.gapBytes += entry.bytes
     // When it is loaded again, that is another object.
     entry.gone = true
-    this.host.forget(entry)
+    this.storage.forget(entry)
   }
 
   private async load(): Promise<void> {
@@ -145,7 +144,7 @@ export class FifoPages implements Waiter {
       this.gapCount--
       this.gapBytes -= bytes
       this.gapFrom = entrySeq(row.key) + 1
-      const entry = this.host.admit(row)
+      const entry = this.storage.admit(row)
       if (entry === undefined) this.host.missed(1, bytes)
       else this.host.ready.append(entry)
     }

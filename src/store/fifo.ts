@@ -1,13 +1,11 @@
-import { EMPTY, Message } from '../message/message.ts'
+import type { Message } from '../message/message.ts'
 import type { Batch } from './batch.ts'
 import { EntryList } from './entry-list.ts'
-import { encodeEntry } from './entry-record.ts'
 import { type EntryOwner, entrySize, FifoEntry, SETTLED_BYTES } from './fifo-entry.ts'
-import { FifoHead, type LowestSeq } from './fifo-head.ts'
-import type { LoadedEntry } from './fifo-load.ts'
+import type { LowestSeq } from './fifo-head.ts'
 import { FifoPages, type PageHost } from './fifo-pages.ts'
+import { FifoStorage, SETTLED_MESSAGE } from './fifo-storage.ts'
 import { sweepEntries } from './fifo-sweep.ts'
-import { entryBodyId, entryBytes, entryKey, entrySeq } from './keys.ts'
 import type { Store } from './store.ts'
 
 export interface FifoOptions {
@@ -23,7 +21,6 @@ export interface FifoOptions {
 
 const nothing = (): void => {}
 const NONE: readonly number[] = []
-const SETTLED_MESSAGE = new Message('', EMPTY, 0, false)
 
 /**
  * One first-in first-out queue of messages with acknowledgement: the offline queue of a session, the backlog of a
@@ -50,9 +47,8 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
   private returned: FifoEntry | undefined
   private readonly store: Store
   private readonly durable: boolean
-  private readonly head: FifoHead
+  private readonly storage: FifoStorage
   private readonly pages: FifoPages
-  private readonly sentBelow: number
   private window: number
   private nextSeq: number
   private handedOutSeq = 0
@@ -69,9 +65,8 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
     this.count = recovered?.count ?? 0
     this.bytes = recovered?.bytes ?? 0
     this.nextSeq = Math.max(recovered?.head.reservedSeq ?? 1, (recovered?.lastSeq ?? 0) + 1)
-    this.sentBelow = recovered === undefined ? 0 : Math.min(recovered.head.sentBelow, this.nextSeq)
-    this.head = new FifoHead(fifoId, recovered?.head)
-    this.pages = new FifoPages(store, this, recovered)
+    this.storage = new FifoStorage(store, fifoId, this, recovered, this.nextSeq)
+    this.pages = new FifoPages(store, this, this.storage, recovered)
   }
 
   /** Entries that were handed out and neither acknowledged nor released. */
@@ -136,7 +131,7 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
     this.removeReady(entry)
     this.inFlight.append(entry)
     if (entry.seq > this.handedOutSeq) this.handedOutSeq = entry.seq
-    if (this.durable) this.head.handedOut(this, this.store.commit)
+    if (this.durable) this.storage.head.handedOut(this, this.store.commit)
     if (this.pages.active && this.ready.bytes < this.window >>> 1) this.pages.refill()
     return entry
   }
@@ -150,8 +145,8 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
     this.bytes -= entry.bytes
     entry.gone = true
     if (!this.durable) return
-    if (entry.written) this.erase(entry)
-    this.forget(entry)
+    if (entry.written) this.storage.erase(entry)
+    this.storage.forget(entry)
     if (this.pages.active && this.ready.bytes < this.window >>> 1) this.pages.refill()
   }
 
@@ -195,17 +190,14 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
     const { list } = entry
     if (list !== undefined) list.bytes += SETTLED_BYTES - entry.bytes
     this.bytes += SETTLED_BYTES - entry.bytes
-    if (this.durable && entry.written) this.erase(entry)
-    if (this.durable) this.forget(entry)
+    if (this.durable && entry.written) this.storage.erase(entry)
+    if (this.durable) this.storage.forget(entry)
     entry.bytes = SETTLED_BYTES
     entry.mark = mark
     entry.settled = true
     entry.message = SETTLED_MESSAGE
     entry.bodyId = 0
-    if (!this.durable || !entry.written) return
-    const { commit } = this.store
-    entry.epoch = commit.formingEpoch
-    commit.put(this.keyOf(entry), encodeEntry(entry.message, mark, entry.identifiers, true, false))
+    if (this.durable && entry.written) this.storage.rewrite(entry)
   }
 
   /**
@@ -233,8 +225,8 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
   close(): void {
     this.pages.close()
     if (this.durable && !this.destroyed && this.count > 0) {
-      const sentBelow = Math.max(this.handedOutSeq + 1, this.sentBelow)
-      this.head.settle(this.lowestSeq(), this.nextSeq, sentBelow, this.store.commit)
+      const sentBelow = Math.max(this.handedOutSeq + 1, this.storage.sentBelow)
+      this.storage.head.settle(this.lowestSeq(), this.nextSeq, sentBelow, this.store.commit)
     }
     this.destroyed = true
   }
@@ -252,43 +244,14 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
     this.bytes = 0
     const { commit } = this.store
     if (this.pages.gapCount > 0) {
-      this.head.doom(lowest, commit)
+      this.storage.head.doom(lowest, commit)
       void sweepEntries(this.store, this.fifoId, lowest)
-    } else if (this.head.exists) this.head.remove(commit)
+    } else if (this.storage.head.exists) this.storage.head.remove(commit)
   }
 
   /** For the group commit: the entry's epoch is being formed. */
   write(entry: FifoEntry, batch: Batch): void {
-    entry.written = true
-    const { message, settled } = entry
-    this.head.reserve(entry.seq, this, batch)
-    if (!settled && (message.references > 1 || message.bodyId !== 0)) {
-      entry.bodyId = this.store.bodies.retain(message, batch)
-    }
-    batch.put(this.keyOf(entry), encodeEntry(message, entry.mark, entry.identifiers, settled, entry.bodyId !== 0))
-  }
-
-  /** For the pages: an entry was read from disk. */
-  admit(loaded: LoadedEntry): FifoEntry | undefined {
-    const { key, record } = loaded
-    if (record === undefined) return undefined
-    const bodyId = entryBodyId(key)
-    const found = loaded.message ?? SETTLED_MESSAGE
-    const message = bodyId === 0 ? found : this.store.bodies.admit(bodyId, found)
-    const entry = new FifoEntry(this, entrySeq(key), message, record.mark, record.identifiers, entryBytes(key))
-    entry.settled = record.settled
-    entry.redelivered = entry.seq < this.sentBelow
-    entry.bodyId = bodyId
-    entry.written = true
-    if (!record.settled) message.references++
-    return entry
-  }
-
-  /** For the pages: the entry's message leaves memory. */
-  forget(entry: FifoEntry): void {
-    if (entry.settled) return
-    const { message } = entry
-    if (--message.references === 0 && message.bodyId !== 0) this.store.bodies.evict(message)
+    this.storage.write(entry, batch)
   }
 
   /** For the pages. */
@@ -302,22 +265,6 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
     if (this.ready.first !== undefined) this.onReady()
   }
 
-  private removeReady(entry: FifoEntry): void {
-    if (entry === this.returned) this.returned = entry.previous
-    this.ready.remove(entry)
-  }
-
-  private keyOf(entry: FifoEntry): Buffer {
-    return entryKey(this.fifoId, entry.seq, entry.bodyId, entry.bytes)
-  }
-
-  private erase(entry: FifoEntry): void {
-    const { commit, bodies } = this.store
-    commit.del(this.keyOf(entry))
-    if (entry.bodyId !== 0) bodies.release(entry.bodyId, commit)
-    this.head.deleted(this, commit)
-  }
-
   /** For the head. */
   lowestSeq(): number {
     const { pages } = this
@@ -326,5 +273,10 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
       if (entry.seq < lowest) lowest = entry.seq
     }
     return lowest
+  }
+
+  private removeReady(entry: FifoEntry): void {
+    if (entry === this.returned) this.returned = entry.previous
+    this.ready.remove(entry)
   }
 }
