@@ -26,8 +26,9 @@ This page is written by \`npm run bench\`; do not edit it. Every figure on it wa
 | load generator | ${machine.node}, raw sockets, in its own process |
 | writing 4 KiB and \`fdatasync\` | ${machine.sync} |
 
-${pinning} Payload 64 bytes, MQTT 3.1.1, plain TCP over the loopback interface. Each row was run ${effort.rounds} times against
-each broker in turn, against a fresh process each time, ${effort.seconds} s at full load after a warm-up of ${effort.warmupSeconds} s.
+${pinning} Payload 64 bytes, MQTT 3.1.1, plain TCP over the loopback interface. Rounds of
+each row: ${effort.rounds}, the brokers in turn, each time a fresh process, with ${effort.seconds} s at full load after a
+warm-up of ${effort.warmupSeconds} s.
 
 ## Results
 
