@@ -23,7 +23,7 @@ export class Bodies {
 
   /** One more stored entry refers to the message; the first writes the body into the same batch. */
   retain(message: Message, batch: ChangeSink): number {
-    // A number whose body is gone again may still stand in a message that someone has kept.
+    // A message that is pushed again after all had acknowledged it still has the number of the body that is gone.
     if (message.bodyId === 0 || !this.references.has(message.bodyId)) {
       message.bodyId = this.numbers.next(batch)
       batch.put(bodyKey(message.bodyId), encodeMessage(message))
@@ -46,12 +46,7 @@ export class Bodies {
       return
     }
     this.references.delete(bodyId)
-    const message = this.resident.get(bodyId)
-    if (message !== undefined) {
-      // Should the message be pushed once more, it needs a body of its own.
-      message.bodyId = 0
-      this.resident.delete(bodyId)
-    }
+    this.resident.delete(bodyId)
     changes.del(bodyKey(bodyId))
   }
 

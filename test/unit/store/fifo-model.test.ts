@@ -270,7 +270,7 @@ test('what is recovered is exactly what was pushed and not acknowledged in commi
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom(0, 200, 1000, 100_000),
-      fc.array(action, { maxLength: 120 }),
+      fc.array(action, { maxLength: 200, size: 'max' }),
       async (window, run) => {
         const world = new World(window)
         await world.start()
@@ -295,6 +295,6 @@ test('what is recovered is exactly what was pushed and not acknowledged in commi
         expect(world.store.bodies.size).toBe(0)
       },
     ),
-    { numRuns: 300, interruptAfterTimeLimit: 8_000 },
+    { numRuns: 150, interruptAfterTimeLimit: 5_000 },
   )
 }, 20_000)

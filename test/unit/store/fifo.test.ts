@@ -230,6 +230,15 @@ describe('a durable FIFO', () => {
     expect((await take(fifo)).map(text)).toEqual(Array.from({ length: 100 }, (_, i) => `${100 + i}`))
   })
 
+  test('brings back in many portions what is too much for one', async () => {
+    const backend = new HeldBackend()
+    const first = await storeOver(backend, 'fsync')
+    fill(fifoOf(first), 0, 5000)
+    await first.commit.flush()
+    const fifo = fifoOf(await restart(backend), { windowBytes: 0 })
+    expect((await take(fifo)).map(text)).toEqual(Array.from({ length: 5000 }, (_, i) => `${i}`))
+  })
+
   test('says when entries have come from disk', async () => {
     const store = await storeOver(new HeldBackend(), 'fsync')
     const fifo = fifoOf(store, { windowBytes: 0 })
@@ -351,6 +360,41 @@ describe('a durable FIFO', () => {
     expect((await take(fifo)).map(text)).toEqual(['0', '2'])
     expect([fifo.count, fifo.bytes]).toEqual([2, 2 * entrySize(message('0'))])
     expect(errors).toEqual(['a queued message cannot be read: left out'])
+  })
+})
+
+describe('a FIFO with damage on disk', () => {
+  async function damaged(change: (batch: Batch, key: Buffer) => void): Promise<Fifo> {
+    const backend = new HeldBackend()
+    const first = await storeOver(backend, 'fsync')
+    fill(fifoOf(first), 0, 1501)
+    await first.commit.flush()
+    const damage = new Batch()
+    const keys = await first.scanKeys(entryPrefix(1, 0), entryPrefix(2, 0), 1500)
+    const store = await restart(backend)
+    for (const key of keys) change(damage, key)
+    await new Promise((resolve) => backend.write(damage, resolve))
+    return fifoOf(store)
+  }
+
+  test('goes on behind a whole portion that cannot be read', async () => {
+    const fifo = await damaged((batch, key) => batch.put(key, Buffer.from([99])))
+    let ready = 0
+    fifo.onReady = () => ready++
+    expect(fifo.next()).toBeUndefined()
+    await until(() => ready > 0)
+    expect([text(fifo.next()), fifo.count]).toEqual(['1500', 1])
+  })
+
+  test('counts right when entries are missing', async () => {
+    const fifo = await damaged((batch, key) => batch.del(key))
+    expect(fifo.count).toBe(1501)
+    expect((await take(fifo)).map(text)).toEqual(['1500'])
+    expect(fifo.next()).toBeUndefined()
+    await until(() => !fifo.loading)
+    expect([fifo.count, fifo.bytes]).toEqual([1, entrySize(message('1500'))])
+    fifo.push(message('new'), 1)
+    expect(text(fifo.next())).toBe('new')
   })
 })
 
