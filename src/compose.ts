@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { AedesOptions } from 'aedes'
 import { type Clock, systemClock } from './base/clock.ts'
 import type { Log } from './base/log.ts'
-import { Broker, type BrokerParts } from './broker/broker.ts'
+import { Broker } from './broker/broker.ts'
 import { PersistencePort } from './broker/ports/persistence-port.ts'
 import { SysTopics } from './broker/sys-topics.ts'
 import type { Config } from './config/schema.ts'
@@ -60,20 +60,8 @@ export async function compose(options: ComposeOptions): Promise<Broker> {
 
 async function start(options: ComposeOptions, store: Store, clock: Clock): Promise<Broker> {
   const { config, log } = options
-  const { queuedMessagesMax, queuedBytesMax } = config.limits
-  const backlogs = new GroupBacklogs(store, { messagesMax: queuedMessagesMax, bytesMax: queuedBytesMax })
-  const router: Router = new Router({
-    openBacklog: (shareName, filter) => backlogs.open(shareName, filter, () => router.sharedGroup(shareName, filter)),
-  })
-  const parts: BrokerParts = { config, clock, log, router, store }
-  const broker = new Broker(parts, options.aedes)
-  const sessions = connectSessions(broker, options.authenticators ?? [])
-  broker.opts['persistence'] ??= new PersistencePort({
-    retained: broker.retained,
-    wills: broker.wills,
-    sessions: new MqttSessionPort(sessions),
-  })
-  watchStore(broker)
+  const broker = new Broker(options.aedes, { config, clock, log, router: new Router(), store })
+  const { sessions, backlogs } = assemble(broker, options.authenticators)
   const sys = new SysTopics(broker, sessions)
   const listeners: Listener[] = []
   broker.onClose(async () => {
@@ -101,20 +89,38 @@ async function start(options: ComposeOptions, store: Store, clock: Clock): Promi
   return broker
 }
 
-function connectSessions(broker: Broker, authenticators: readonly EnhancedAuthenticator[]): Sessions {
+/** Joins a broker with sessions, shared groups and aedes' persistence port. Nothing is read or started yet. */
+function assemble(
+  broker: Broker,
+  authenticators: readonly EnhancedAuthenticator[] = [],
+): { sessions: Sessions; backlogs: GroupBacklogs } {
+  const { router, store } = broker
+  const { queuedMessagesMax, queuedBytesMax } = broker.config.limits
+  const backlogs = new GroupBacklogs(store, { messagesMax: queuedMessagesMax, bytesMax: queuedBytesMax })
+  router.openBacklog = (shareName, filter) =>
+    backlogs.open(shareName, filter, () => router.sharedGroup(shareName, filter))
   const context = {
     broker,
     flusher: new Flusher(broker.counters),
     authenticators: new Map(authenticators.map((each) => [each.method, each])),
     sessions: undefined as unknown as Sessions,
   }
-  context.sessions = new Sessions(context)
+  const sessions = new Sessions(context)
+  context.sessions = sessions
   broker.useConnections(
     (transport, request) => new Connection(context, transport, request),
     (conn) => new StreamTransport(conn),
   )
-  return context.sessions
+  broker.opts['persistence'] ??= new PersistencePort({
+    retained: broker.retained,
+    wills: broker.wills,
+    sessions: new MqttSessionPort(sessions),
+  })
+  watchStore(broker)
+  return { sessions, backlogs }
 }
+
+Broker.assemble = (broker) => void assemble(broker)
 
 function watchStore(broker: Broker): void {
   const { commit } = broker.store

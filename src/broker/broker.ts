@@ -1,13 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Aedes, type AedesOptions, type Client } from 'aedes'
-import type { Clock } from '../base/clock.ts'
-import type { Log } from '../base/log.ts'
+import { type Clock, systemClock } from '../base/clock.ts'
+import { type Log, silentLog } from '../base/log.ts'
+import { configFromOptions } from '../config/options.ts'
 import type { Config } from '../config/schema.ts'
 import type { Transport } from '../listener/transport.ts'
 import type { Message } from '../message/message.ts'
 import { levelCount, topicNameProblem } from '../message/topic.ts'
-import type { Router } from '../router/router.ts'
+import { Router } from '../router/router.ts'
+import { emptyMemoryStore } from '../store/open-store.ts'
 import type { Store } from '../store/store.ts'
 import { fromAedesPacket, type LoosePacket, toAedesPacket } from './aedes-packet.ts'
 import './aedes-declarations.ts'
@@ -67,11 +69,17 @@ export class Broker extends Aedes {
   readonly drainTimeoutMs: number
   private readonly lifeSignPrefix: string
   private readonly defaults: Pick<Broker, 'authorizePublish' | 'authorizeForward' | 'published'>
+  /** Set by `compose`: joins a broker with the sessions that only it knows. */
+  static assemble: (broker: Broker) => void = () => {}
   private connectionFactory: ConnectionFactory | undefined
   private stops: (() => Promise<void> | void)[] = []
   private closing: Promise<void> | undefined
 
-  constructor(parts: BrokerParts, options: AedesOptions = {}) {
+  /**
+   * With aedes' options alone: a broker in memory without listeners, as `new Aedes(options)`, to be followed by
+   * `listen()`. `createBroker` is the better way.
+   */
+  constructor(options: AedesOptions = {}, parts: BrokerParts = memoryParts()) {
     const mq = new MqPort(parts.router)
     super({ ...options, mq: options.mq ?? mq })
     mq.useNumbering(this)
@@ -93,6 +101,10 @@ export class Broker extends Aedes {
     })
     this.wills = new Wills(parts.store, parts.clock, parts.log)
     this.pipeline = new PublishPipeline(this.retained, this)
+    // An emitter of the user's own hears everything, as it would in aedes; it routes nothing to clients here.
+    if (options.mq !== undefined) {
+      this.pipeline.mirror = (message) => options.mq.emit(toAedesPacket(message, this, this.clock.now()), noop)
+    }
     const { limits } = parts.config
     this.connectTimeout = options.connectTimeout ?? limits.connectTimeoutMs
     this.drainTimeoutMs = options.drainTimeout ?? 0
@@ -106,6 +118,7 @@ export class Broker extends Aedes {
       this.authorizePublish === this.defaults.authorizePublish &&
       this.published === this.defaults.published &&
       this.listenerCount('publish') === 0 &&
+      this.pipeline.mirror === undefined &&
       this.publish === Broker.prototype.publish
     )
   }
@@ -128,6 +141,7 @@ export class Broker extends Aedes {
 
   /** Starts a connection on a transport that a listener accepted. */
   accept(transport: Transport, request?: IncomingMessage): BrokerClient {
+    if (this.connectionFactory === undefined) Broker.assemble(this)
     if (this.connectionFactory === undefined) throw new Error('the broker has no connection factory')
     return this.connectionFactory(transport, request)
   }
@@ -138,9 +152,8 @@ export class Broker extends Aedes {
   }
 
   override async listen(): Promise<void> {
+    if (this.connectionFactory === undefined) Broker.assemble(this)
     await super.listen()
-    // Wills are kept by `Wills`; aedes' sweep would publish them by other rules.
-    clearInterval(this._clearWillInterval)
   }
 
   /**
@@ -251,12 +264,18 @@ export class Broker extends Aedes {
 
   private async stop(): Promise<void> {
     const [stopListening, ...others] = this.stops
-    await stopListening?.()
+    const stopped = stopListening?.()
     const clients = Object.values(this.clients) as BrokerClient[]
     for (const client of clients) if (!client.closed && 'shutDown' in client) client.shutDown()
     await new Promise<void>((resolve) => super.close(() => resolve()))
+    await stopped
     this.wills.close()
     this.retained.close()
     for (const stop of others) await stop()
   }
+}
+
+function memoryParts(): BrokerParts {
+  const config = configFromOptions({ memory: true })
+  return { config, clock: systemClock, log: silentLog, router: new Router(), store: emptyMemoryStore() }
 }

@@ -10,6 +10,8 @@ import type { Retained } from './retained.ts'
  * `message.commitEpoch` names, and not at all where `message.refusal` is set.
  */
 export class PublishPipeline {
+  /** Is shown every message that is dispatched. */
+  mirror: ((message: Message) => void) | undefined
   private readonly retained: Retained
   private readonly numbering: Numbering
 
@@ -24,6 +26,7 @@ export class PublishPipeline {
       message.refusal = ReasonCode.QuotaExceeded
       return
     }
+    if (this.mirror !== undefined) this.mirror(message)
     const { deliveries } = route
     for (let i = 0; i < deliveries.length; i++) {
       const delivery = deliveries[i] as (typeof deliveries)[number]

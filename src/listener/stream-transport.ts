@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { END_GRACE_MS, type Transport, type TransportHandler, type TransportProtocol } from './transport.ts'
 
@@ -11,8 +12,16 @@ function onData(this: Carrier, chunk: Buffer | string): void {
   this[kTransport]?.received(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
 }
 
+function onReadable(this: Carrier): void {
+  setImmediate(readLater, this[kTransport])
+}
+
+function readLater(transport: StreamTransport | undefined): void {
+  transport?.readOn()
+}
+
 function onEnd(this: Carrier): void {
-  this[kTransport]?.end()
+  this[kTransport]?.peerEnded()
 }
 
 function onError(this: Carrier, error: Error): void {
@@ -32,6 +41,7 @@ export class StreamTransport implements Transport {
   private error: Error | undefined = undefined
   private ended = false
   private draining = false
+  private paused = false
   /** Made with the first write that needs it. */
   private written: (() => void) | undefined = undefined
   private grace: NodeJS.Timeout | undefined = undefined
@@ -54,13 +64,21 @@ export class StreamTransport implements Transport {
     return this.conn.writableLength
   }
 
+  private get isSocket(): boolean {
+    return this.conn instanceof Socket
+  }
+
   start(handler: TransportHandler): void {
     this.handler = handler
-    // A socket ends its own half by itself, a Duplex with half-open allowed does not.
-    if (this.conn.allowHalfOpen) this.conn.on('end', onEnd)
+    this.conn.on('end', onEnd)
     if (this.conn.closed) queueMicrotask(() => this.gone())
-    this.conn.on('data', onData)
-    this.conn.resume()
+    if (this.isSocket) {
+      this.conn.on('data', onData)
+      this.conn.resume()
+    } else {
+      // Flowing, a stream in memory would call the broker in the middle of its writer's own turn.
+      this.conn.on('readable', onReadable)
+    }
   }
 
   write(bytes: Buffer): void {
@@ -79,11 +97,31 @@ export class StreamTransport implements Transport {
   }
 
   pause(): void {
-    this.conn.pause()
+    this.paused = true
+    if (this.isSocket) this.conn.pause()
   }
 
   resume(): void {
-    this.conn.resume()
+    this.paused = false
+    if (this.isSocket) this.conn.resume()
+    else this.readOn()
+  }
+
+  /** For streams that do not flow. */
+  readOn(): void {
+    while (!this.paused || this.ended) {
+      const chunk = this.conn.read() as Buffer | string | null
+      if (chunk === null) return
+      this.received(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
+    }
+  }
+
+  /** Nothing more will come: for the handler this is the end, whatever else the stream still has to do. */
+  peerEnded(): void {
+    this.end()
+    const handler = this.handler
+    this.handler = undefined
+    handler?.closed(this.error)
   }
 
   admit(): void {
@@ -94,9 +132,15 @@ export class StreamTransport implements Transport {
     if (this.ended) return
     this.ended = true
     if (this.conn.destroyed) return
+    if (!this.isSocket && this.conn.writableLength === 0) {
+      // In memory the peer has everything already.
+      this.conn.destroy()
+      return
+    }
     this.conn.end()
     // The peer's end is only seen by a stream that is being read.
-    this.conn.resume()
+    if (this.isSocket) this.conn.resume()
+    else this.readOn()
     this.grace = setTimeout(() => this.destroy(), END_GRACE_MS)
     this.grace.unref()
   }

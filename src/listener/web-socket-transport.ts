@@ -43,7 +43,7 @@ export class WebSocketTransport implements Transport {
   private draining = false
   private written: (() => void) | undefined = undefined
   private grace: NodeJS.Timeout | undefined = undefined
-  /** Bytes since the last whole message, which ws keeps in memory; -1: no longer counted. */
+  /** Bytes since the last whole message, which ws keeps in memory; NaN: a message ended in the present chunk. */
   private gathered = 0
   private readonly earlyBytesMax: number
 
@@ -71,8 +71,8 @@ export class WebSocketTransport implements Transport {
 
   start(handler: TransportHandler): void {
     this.handler = handler
-    // Before ws has its turn with the chunk: a message that ends in it starts the count anew.
-    this.conn.prependListener('data', onEarlyData)
+    // After ws had its turn with the chunk, so that a message which ended in it has started the count anew.
+    this.conn.on('data', onEarlyData)
     this.socket.on('message', onMessage)
   }
 
@@ -96,7 +96,6 @@ export class WebSocketTransport implements Transport {
   }
 
   admit(): void {
-    this.gathered = -1
     this.conn.off('data', onEarlyData)
   }
 
@@ -117,14 +116,16 @@ export class WebSocketTransport implements Transport {
       this.refuse(CLOSE_UNSUPPORTED_DATA, 'a text message came over WebSocket, MQTT takes binary ones only')
       return
     }
-    if (this.gathered > 0) this.gathered = 0
+    this.gathered = Number.NaN
     for (const fragment of fragments) if (!this.ended) this.handler?.data(fragment)
   }
 
   arrived(bytes: number): void {
-    if (this.gathered < 0 || this.ended) return
-    this.gathered += bytes
-    if (this.gathered > this.earlyBytesMax) this.refuse(CLOSE_TOO_BIG, 'too large a message before CONNECT')
+    this.gathered = Number.isNaN(this.gathered) ? 0 : this.gathered + bytes
+    if (this.gathered <= this.earlyBytesMax || this.ended) return
+    this.refuse(CLOSE_TOO_BIG, 'too large a message before CONNECT')
+    // ws would go on gathering it.
+    this.socket.pause()
   }
 
   failed(error: Error): void {

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { OpenSockets } from './connection-limit.ts'
 import { authority, bind, type Listener, type ListenerOptions } from './listener.ts'
+import { END_GRACE_MS } from './transport.ts'
 import { WebSocketTransport } from './web-socket-transport.ts'
 
 const PATH = '/mqtt'
@@ -83,6 +84,9 @@ function whyNot(request: IncomingMessage): [status: string, text: string] | unde
 
 function refuse(socket: Duplex, status: string, text: string): void {
   socket.on('error', () => socket.destroy())
+  // Only a socket that is read sees the peer's end; one that never ends is not waited for.
+  socket.resume()
+  setTimeout(() => socket.destroy(), END_GRACE_MS).unref()
   const body = `${text}\n`
   socket.end(
     `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +

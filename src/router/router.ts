@@ -27,7 +27,8 @@ export class Router {
   private readonly trie = new TopicTrie<Subscribers>()
   private readonly cache: RouteCache
   private readonly groups = new Map<string, SharedGroup>()
-  private readonly openBacklog: ((shareName: string, filter: string) => GroupBacklog) | undefined
+  /** Opens the backlog of a new shared group; without it, what no member can take at once is dropped. */
+  openBacklog: ((shareName: string, filter: string) => GroupBacklog) | undefined
   private sequence = 0
   private count = 0
 

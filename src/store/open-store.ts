@@ -31,6 +31,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
 }
 
+/** An empty store in memory, which needs no waiting: for a broker that is made by its constructor. */
+export function emptyMemoryStore(clock: Clock = systemClock, log: Log = silentLog): Store {
+  const numbers = new NumberSource(undefined)
+  return new OpenStore(new MemoryBackend(), 'memory', clock, log, numbers, new Bodies(numbers), new Map())
+}
+
 /** A store over any backend: for tests of faults, and for other media. */
 export async function storeOver(
   backend: Backend,

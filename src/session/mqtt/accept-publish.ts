@@ -42,6 +42,7 @@ export function acceptPublish(connection: Connection, message: Message, packetId
       }
       permitted(connection, session, message, packet, packetId)
     },
+    () => broker.emit('clientError', connection, new Error('connection closed')),
   )
 }
 
@@ -63,6 +64,14 @@ function permitted(
         else if (message.qos > 0)
           connection.replies.ack(message.qos === 1 ? AckByte.puback : AckByte.pubrec, packetId, 0)
       },
+    )
+    return
+  }
+  if (packet.qos !== undefined && packet.qos !== 0 && packet.qos !== 1 && packet.qos !== 2) {
+    broker.counters.hookFailures++
+    broker.log.error(
+      { qos: packet.qos, topic: packet.topic },
+      'the authorizePublish hook set a QoS that does not exist',
     )
     return
   }

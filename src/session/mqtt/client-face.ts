@@ -29,7 +29,7 @@ export function publish(connection: Connection, packet: LoosePacket, done: Done)
 }
 
 export function subscribe(connection: Connection, request: SubscribeRequest, done: Done): void {
-  const requests = subscriptionsIn(request)
+  const requests = lastOfEach(subscriptionsIn(request))
   const { session } = connection
   if (session === undefined) {
     done(new Error('the client is not connected'))
@@ -91,6 +91,12 @@ function subscriptionsIn(request: SubscribeRequest): AedesSubscription[] {
   if (Array.isArray(request)) return request
   if ('subscriptions' in request) return request.subscriptions
   return [request as AedesSubscription]
+}
+
+/** The same array where no filter repeats: listeners of `subscribe` are given it. */
+function lastOfEach(requests: AedesSubscription[]): AedesSubscription[] {
+  const byFilter = new Map(requests.map((request) => [request.topic, request]))
+  return byFilter.size === requests.length ? requests : [...byFilter.values()]
 }
 
 function filtersIn(request: UnsubscribeRequest): string[] {

@@ -39,10 +39,10 @@ export function acceptanceProperties(
   return properties
 }
 
-/** Says no to a CONNECT as its version can; what has no return code in 3.x gets none. */
-export function sendRefusal(connection: Connection, reasonCode: number, reasonString: string): void {
-  const code = connackReturnCode(reasonCode, connection.version)
-  if (code === undefined) return
+/** Says no to a CONNECT as its version can. False: 3.x has no return code for it, and nothing is said. */
+export function sendRefusal(connection: Connection, reasonCode: number, reasonString: string): boolean {
+  const code = connackReturnCode(reasonCode, connection.wireVersion)
+  if (code === undefined) return false
   const bytes = connection.encode({
     type: 'connack',
     sessionPresent: false,
@@ -53,14 +53,15 @@ export function sendRefusal(connection: Connection, reasonCode: number, reasonSt
   connection.broker.counters.packetsSent++
   connection.broker.counters.connectionsRefused++
   connection.broker.emit('connackSent', { cmd: 'connack', returnCode: code, sessionPresent: false }, connection)
+  return true
 }
 
-/** The answer to a CONNECT that cannot be read or is out of place, where there is one. */
-export function refuseBrokenConnect(connection: Connection, error: ProtocolError): void {
-  if (connection.version === null) {
-    if (error.version === 0) return
-    connection.version = error.version
+/** Answers a CONNECT that cannot be read or is out of place. False: there is no answer to it. */
+export function refuseBrokenConnect(connection: Connection, error: ProtocolError): boolean {
+  if (!connection.connecting) {
+    if (error.version === 0) return false
+    connection.wireVersion = error.version
     connection.version5 = error.version === 5
   }
-  sendRefusal(connection, error.reasonCode, error.message)
+  return sendRefusal(connection, error.reasonCode, error.message)
 }

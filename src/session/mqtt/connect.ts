@@ -21,7 +21,7 @@ export function handleConnect(connection: Connection, packet: ConnectPacket): vo
   const { broker } = connection
   connection.stopTimer()
   connection.connecting = true
-  connection.version = packet.version
+  connection.wireVersion = packet.version
   connection.version5 = packet.version === 5
   connection.bridge = packet.bridge
   connection.wantsProblems = packet.properties.requestProblemInformation !== 0
@@ -97,6 +97,7 @@ function refuse(connection: Connection, error: ClientError): void {
 
 function identified(connection: Connection, packet: ConnectPacket): void {
   const assigned = packet.clientId === ''
+  connection.version = packet.version
   connection.id = assigned ? `aedes_${randomUUID()}` : packet.clientId
   connection.clean = packet.cleanStart
   const { authenticationMethod } = packet.properties

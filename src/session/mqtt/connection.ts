@@ -37,6 +37,7 @@ export class Connection extends EventEmitter implements BrokerClient {
   // aedes' client: null before CONNECT, and `connectionError` is told by that.
   id: string = null as unknown as string
   clean = true
+  // As aedes: null until CONNECT is accepted.
   version: ProtocolVersion = null as unknown as ProtocolVersion
   connecting = false
   connected = false
@@ -44,6 +45,8 @@ export class Connection extends EventEmitter implements BrokerClient {
   connackSent = false
   errored = false
 
+  /** Of CONNECT, accepted or not; 4 before that, since 3.1.1 is what answers can be read by everyone. */
+  wireVersion: ProtocolVersion = 4
   version5 = false
   /** mosquitto's bridges set a bit of the protocol level: their own messages do not come back to them. */
   bridge = false
@@ -91,6 +94,11 @@ export class Connection extends EventEmitter implements BrokerClient {
     return face.willOf(this)
   }
 
+  // The name by which aedes' own suite looks at it.
+  get _inboundInflight(): { readonly size: number } {
+    return { size: this.session?.incomingCount ?? 0 }
+  }
+
   /** aedes clears it for brokers of a cluster that start again. */
   get duplicates(): Record<string, unknown> {
     return Object.create(null)
@@ -102,7 +110,7 @@ export class Connection extends EventEmitter implements BrokerClient {
 
   /** The packet's bytes, within the client's Maximum Packet Size; empty when no form of it fits. */
   encode(packet: Packet): Buffer {
-    return encodeWithin(packet, this.version, this.packetBytesMax) ?? EMPTY
+    return encodeWithin(packet, this.wireVersion, this.packetBytesMax) ?? EMPTY
   }
 
   /** Encodes and appends a packet that waits for nothing. */
@@ -170,14 +178,25 @@ export class Connection extends EventEmitter implements BrokerClient {
    * where its version can say so, the client.
    */
   fail(error: Error): void {
+    if (this.closed || this.errored) return
+    this.errored = true
+    if (this.session === undefined && error instanceof ProtocolError && refuseBrokenConnect(this, error)) {
+      // Whoever waits for the refusal finds the events still to come, as in aedes.
+      this.outbox.flush()
+      this.receiver.hold()
+      setImmediate(() => this.failNow(error))
+      return
+    }
+    this.failNow(error)
+  }
+
+  private failNow(error: Error): void {
     if (this.closed) return
     const { broker } = this
-    this.errored = true
     const reasonCode = reasonCodeOf(error)
     if (error instanceof ProtocolError) {
       broker.counters.protocolErrors++
       broker.log.warn(this.logFields({ reason: error.describe() }), 'closed a connection that broke the protocol')
-      if (this.session === undefined) refuseBrokenConnect(this, error)
     } else if (broker.log.isLevelEnabled('info')) {
       broker.log.info(this.logFields({ reason: error.message }), 'connection failed')
     }
@@ -235,18 +254,20 @@ export class Connection extends EventEmitter implements BrokerClient {
 
   /**
    * Asks a hook and goes on with its answer. Until it answers, nothing more of this client is read; others are not
-   * concerned. `next` is not called once the connection is closed.
+   * concerned. Once the connection is closed `tooLate` is called instead of `next`.
    */
   ask<T>(
     name: string,
     hook: (callback: (error?: Error | null, value?: T) => void) => void,
     next: (error: Error | null, value: T | undefined) => void,
+    tooLate: () => void = () => {},
   ): void {
     const { broker } = this
     let held = false
     const answeredAtOnce = callHook<T>(broker.clock, broker.config.limits.hookTimeoutMs, name, hook, (error, value) => {
       if (error !== null) broker.counters.hookFailures++
-      if (!this.closed) next(error, value)
+      if (this.closed) tooLate()
+      else next(error, value)
       if (held) this.receiver.release()
     })
     if (answeredAtOnce) return

@@ -35,7 +35,7 @@ export function handlePacket(connection: Connection, packet: Packet): void {
       // Behind what still waits for the disk nobody would know whether the broker is alive.
       connection.outbox.append(PINGRESP, 0, PINGRESP.length)
       connection.broker.counters.packetsSent++
-      connection.broker.emit('ping', { cmd: 'pingreq' }, connection)
+      connection.broker.emit('ping', { cmd: 'pingreq', length: 0, topic: null, payload: null }, connection)
       return
     case 'disconnect':
       handleDisconnect(connection, packet)

@@ -107,7 +107,7 @@ export class IncomingPublishes {
     const { connection } = this
     const { broker, version5 } = connection
     const { limits } = broker.config
-    const packet = decodePublish(buffer, at, bodyStart, frameEnd, connection.version, 'client', {
+    const packet = decodePublish(buffer, at, bodyStart, frameEnd, connection.wireVersion, 'client', {
       userPropertiesMax: limits.userPropertiesMax,
     })
     broker.counters.publishReceived++

@@ -9,7 +9,7 @@ import {
 } from '../../wire/mqtt/frame.ts'
 import { FrameCollector, packetTooLarge } from '../../wire/mqtt/frame-collector.ts'
 import { PacketType } from '../../wire/mqtt/packet-type.ts'
-import { malformed, violation } from '../../wire/mqtt/protocol-error.ts'
+import { malformed, type ProtocolError, violation } from '../../wire/mqtt/protocol-error.ts'
 import { ReasonCode } from '../../wire/mqtt/reason-codes.ts'
 import { handleConnect } from './connect.ts'
 import type { Connection } from './connection.ts'
@@ -170,7 +170,8 @@ export class Receiver implements TransportHandler {
           return frameEnd
         }
       }
-      handlePacket(connection, decode(buffer, at, bodyStart, frameEnd, connection.version))
+      if (first >> 4 === PacketType.Connect) throw outOfPlace(buffer, at, bodyStart, frameEnd)
+      handlePacket(connection, decode(buffer, at, bodyStart, frameEnd, connection.wireVersion))
       return frameEnd
     }
     this.beforeSession(buffer, at, bodyStart, frameEnd)
@@ -182,15 +183,23 @@ export class Receiver implements TransportHandler {
     const { connection } = this
     const type = (buffer[at] as number) >> 4
     if (!connection.connecting) {
-      if (type !== PacketType.Connect) throw violation('the first packet is not a CONNECT')
+      if (type !== PacketType.Connect) throw outOfPlace(buffer, at, bodyStart, frameEnd)
       const packet = decode(buffer, at, bodyStart, frameEnd, 0)
       if (packet.type === 'connect') handleConnect(connection, packet)
       return
     }
-    if (type === PacketType.Connect) throw violation('a second CONNECT') // MQTT-3.1.0-2
+    if (type === PacketType.Connect) throw outOfPlace(buffer, at, bodyStart, frameEnd)
     if (type !== PacketType.Auth && type !== PacketType.Disconnect) {
       throw violation('a packet before the answer to CONNECT')
     }
-    handlePacket(connection, decode(buffer, at, bodyStart, frameEnd, connection.version))
+    handlePacket(connection, decode(buffer, at, bodyStart, frameEnd, connection.wireVersion))
   }
+}
+
+/** A first packet that is no CONNECT (MQTT-3.1.0-1), or a CONNECT that is not the first (MQTT-3.1.0-2). */
+function outOfPlace(buffer: Buffer, at: number, bodyStart: number, frameEnd: number): ProtocolError {
+  const type = (buffer[at] as number) >> 4
+  const error = violation('Invalid protocol')
+  const info = decode(buffer, at, bodyStart, frameEnd, type === PacketType.Connect ? 0 : 4)
+  return Object.assign(error, { info })
 }

@@ -39,11 +39,11 @@ function versionOf(name: string, level: number): ProtocolVersion {
   if (name === 'MQIsdp' && plain === 3) return 3
   if (name === 'MQTT' && plain === 4) return 4
   if (name === 'MQTT' && level === 5) return 5
-  // MQTT-3.1.2-1, MQTT-3.1.2-2
-  throw new ProtocolError(
-    ReasonCode.UnsupportedProtocolVersion,
-    `protocol level ${level} of this protocol is not known`,
-  )
+  const { UnsupportedProtocolVersion } = ReasonCode
+  // MQTT-3.1.2-1: whatever this is, it may not be MQTT at all.
+  if (name !== 'MQTT' && name !== 'MQIsdp') throw new ProtocolError(UnsupportedProtocolVersion, 'Invalid protocolId')
+  // MQTT-3.1.2-2 of 3.1.1: refused in a form that every version before 5 reads.
+  throw Object.assign(new ProtocolError(UnsupportedProtocolVersion, 'unacceptable protocol version'), { version: 4 })
 }
 
 function decodeFields(
