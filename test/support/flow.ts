@@ -33,7 +33,17 @@ export class FlowBroker {
 
   /** A connection on which nothing has been sent. */
   async open(version: ProtocolVersion = 4): Promise<RawClient> {
-    const stream: Duplex = await this.peer.open()
+    return this.over(await this.peer.open(), version)
+  }
+
+  /** The same over a duplex in memory. */
+  openInMemory(version: ProtocolVersion = 4): RawClient {
+    const stream = this.peer.openInMemory()
+    if (stream === undefined) this.skip('takes sockets only')
+    return this.over(stream as Duplex, version)
+  }
+
+  private over(stream: Duplex, version: ProtocolVersion): RawClient {
     const client = new RawClient(stream, version)
     this.clients.push(client)
     return client

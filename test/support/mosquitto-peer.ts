@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,6 +17,7 @@ export async function startMosquitto(needs: BrokerNeeds): Promise<Peer> {
   let child = await launch(folder, port)
   return {
     open: () => openSocket(port),
+    openInMemory: () => undefined,
     async restart() {
       await end(child)
       child = await launch(folder, port)
@@ -67,13 +68,22 @@ async function configuration(needs: BrokerNeeds, folder: string, port: number): 
   return `${lines.join('\n')}\n`
 }
 
+// Below the ports that the system gives out by itself, and apart for each worker: nobody else takes one in between.
+const WORKER = Number(process.env['VITEST_POOL_ID'] ?? 0)
+let lastPort = 20_000 + WORKER * 1000
+
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const port = ++lastPort
+    const server = createServer()
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true))
+    })
+    if (!free) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }
 
 async function launch(folder: string, port: number): Promise<ChildProcess> {

@@ -23,11 +23,14 @@ export interface Limits {
   inflightMessagesMax: number
   queuedMessagesMax: number
   keepAliveSecondsMax: number
+  outboxBytesMax: number
 }
 
 /** A running broker. */
 export interface Peer {
   open(): Promise<Duplex>
+  /** The end of a duplex whose other end the broker handles; undefined: this broker cannot. */
+  openInMemory(): Duplex | undefined
   restart(): Promise<void>
   /** Lets time pass: at once where the broker's clock is ours. */
   pass(ms: number): Promise<void>
