@@ -18,7 +18,7 @@ describe('a signal', () => {
     send = new Map()
     closes = 0
     let resolve = (): void => {}
-    let reject = (_: unknown): void => {}
+    let reject: (reason: unknown) => void = () => {}
     const promise = new Promise<void>((done, failed) => {
       resolve = done
       reject = failed
