@@ -45,11 +45,14 @@ ${tables.map(asMarkdown).join('\n\n')}
   publisher's handshake is complete: PUBACK, or PUBCOMP at QoS 2.
 - **CPU s per M** is the CPU time of the broker's process, all threads, for a million messages received. **RSS** is its
   resident memory at the end of the load, for the stored rows when all is stored.
-- **generator** is how busy the load generator was. Near 100 % beside a broker that is not at its limit would mean that
-  the generator is being measured. It is far faster than any broker here: \`npm run bench -- --brokers mirror\` runs it
-  against a program that copies bytes blindly.
+- **generator** is how busy the load generator was. \`npm run bench -- --brokers sluice,mirror\` shows its ceiling, with a
+  program that copies bytes blindly in the broker's place. Where a broker comes near that, the row measures the generator
+  and the kernel as much as the broker.
 - Every payload carries its publisher and a serial number. A message that is missing, repeated or out of order, or an
   acknowledgement out of order, is named in the row and fails the run.
+- In most rows a publisher has one topic and sends without a pause. Sluice forwards QoS 0 messages of one topic that
+  arrive together as one run of bytes, after checking each frame, so the single-topic QoS 0 rows are its best case. In the
+  rows with 10 topics in turn no such run forms: they are the better guide to mixed traffic.
 - At QoS 0 a publisher waits while a fixed number of its messages has not arrived, so that no queue overflows and nothing
   is dropped. At QoS 1 and 2 it has up to 100 messages without acknowledgement.
 - Rows with persistent sessions: Sluice runs with \`--durability fsync\` and acknowledges when the message is on disk or

@@ -22,6 +22,7 @@ const many = { inflight: 100, outstanding: 200 }
 const traffic = (publishers, subscribers, audience, qos, window = many, extra = {}) => ({
   kind: 'traffic',
   payloadBytes,
+  topics: 1,
   publishers,
   subscribers,
   audience,
@@ -43,12 +44,27 @@ export const scenarios = [
     load: traffic(10, 1, 'all', 0, { inflight: 0, outstanding: 1600 }),
   },
   {
+    name: 'fan-in-qos0-topics',
+    title: 'fan-in 10→1, QoS 0, 10 topics each in turn',
+    kind: 'traffic',
+    store: 'memory',
+    // No two messages that follow each other have the same topic, so nothing can be gained by handling them together.
+    load: traffic(10, 1, 'all', 0, { inflight: 0, outstanding: 1600 }, { topics: 10 }),
+  },
+  {
     name: 'fan-out-qos0',
     title: 'fan-out 1→50, QoS 0',
     kind: 'traffic',
     store: 'memory',
     // 100 messages a second become 5,000 deliveries.
     load: traffic(1, 50, 'all', 0, { inflight: 0, outstanding: 2000 }, { steadyRate: 100 }),
+  },
+  {
+    name: 'fan-out-qos0-topics',
+    title: 'fan-out 1→50, QoS 0, 10 topics in turn',
+    kind: 'traffic',
+    store: 'memory',
+    load: traffic(1, 50, 'all', 0, { inflight: 0, outstanding: 2000 }, { steadyRate: 100, topics: 10 }),
   },
   {
     name: 'pairs-qos1',

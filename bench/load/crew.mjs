@@ -1,4 +1,4 @@
-import { publishLayout, topicOf } from './frames.mjs'
+import { filterOf, publishLayout } from './frames.mjs'
 import { Publisher } from './publisher.mjs'
 import { Pump } from './pump.mjs'
 import { Subscriber } from './subscriber.mjs'
@@ -11,6 +11,7 @@ import { Subscriber } from './subscriber.mjs'
  * @property {number} pid the broker's process
  * @property {number} qos
  * @property {number} payloadBytes
+ * @property {number} topics topics that each publisher goes through, message by message
  * @property {number} publishers
  * @property {number} subscribers
  * @property {'all' | 'own'} audience each subscriber gets everything, or what the publisher of its number sends
@@ -21,7 +22,7 @@ import { Subscriber } from './subscriber.mjs'
 
 /** The clients of a run, not yet connected. @param {Job} job */
 export function crew(job) {
-  const layout = publishLayout(job.qos, job.payloadBytes)
+  const layout = publishLayout(job.qos, job.payloadBytes, job.topics)
   const pump = new Pump()
   pump.batchMin = job.qos === 0 ? Math.max(1, job.outstanding >> 3) : 1
   for (let n = 0; n < job.publishers; n++) pump.publishers.push(new Publisher(n, layout, job, pump.wake))
@@ -39,7 +40,8 @@ export function crew(job) {
 export async function openSubscribers(job, subscribers) {
   for (const [n, subscriber] of subscribers.entries()) {
     await subscriber.open(job, !job.persistent)
-    if (!subscriber.sessionPresent) await subscriber.subscribe(job.audience === 'all' ? 'bench/+' : topicOf(n), job.qos)
+    if (!subscriber.sessionPresent)
+      await subscriber.subscribe(filterOf(job.audience === 'all' ? 'all' : n, job.topics), job.qos)
   }
 }
 

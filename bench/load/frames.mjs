@@ -1,5 +1,20 @@
-/** Topic of a publisher. All are equally long, so that every frame of a run has the same length. @param {number} publisher */
-export const topicOf = (publisher) => `bench/${String(publisher).padStart(4, '0')}`
+/**
+ * Topic of a publisher's message in a slot of its ring. Within a run all are equally long, so that every frame is too.
+ *
+ * @param {number} publisher
+ * @param {number} slot
+ * @param {number} topics how many topics the publisher goes through, at most 10
+ */
+export function topicOf(publisher, slot, topics) {
+  const own = `bench/${String(publisher).padStart(4, '0')}`
+  return topics === 1 ? own : `${own}/${slot % topics}`
+}
+
+/** What a subscriber of one publisher, or of all, subscribes to. @param {number | 'all'} publisher @param {number} topics */
+export function filterOf(publisher, topics) {
+  const level = publisher === 'all' ? 'bench/+' : topicOf(publisher, 0, 1)
+  return topics === 1 ? level : `${level}/+`
+}
 
 /** Where things are in a payload: u32 publisher, u32 serial number, f64 time of sending (ms), then filler. */
 export const at = { publisher: 0, serial: 4, sentMs: 8, filler: 16 }
@@ -18,6 +33,7 @@ export const packet = {
  *
  * @typedef {object} Layout
  * @property {number} qos
+ * @property {number} topics topics that each publisher goes through
  * @property {number[]} header first byte and remaining length, as on the wire
  * @property {number} idAt offset of the packet identifier; meaningless at QoS 0
  * @property {number} payloadAt
@@ -25,14 +41,15 @@ export const packet = {
  *
  * @param {number} qos
  * @param {number} payloadBytes at least 16
+ * @param {number} topics
  * @returns {Layout}
  */
-export function publishLayout(qos, payloadBytes) {
-  const topicBytes = topicOf(0).length
+export function publishLayout(qos, payloadBytes, topics) {
+  const topicBytes = topicOf(0, 0, topics).length
   const body = 2 + topicBytes + (qos > 0 ? 2 : 0) + payloadBytes
   const header = [0x30 | (qos << 1), ...variableInteger(body)]
   const idAt = header.length + 2 + topicBytes
-  return { qos, header, idAt, payloadAt: idAt + (qos > 0 ? 2 : 0), stride: header.length + body }
+  return { qos, topics, header, idAt, payloadAt: idAt + (qos > 0 ? 2 : 0), stride: header.length + body }
 }
 
 /**
@@ -44,9 +61,9 @@ export function publishLayout(qos, payloadBytes) {
  */
 export function publishFrames(layout, publisher, slots) {
   const bytes = Buffer.alloc(layout.stride * slots, 'x')
-  const topic = topicOf(publisher)
   for (let slot = 0; slot < slots; slot++) {
     const frame = bytes.subarray(slot * layout.stride, (slot + 1) * layout.stride)
+    const topic = topicOf(publisher, slot, layout.topics)
     frame.set(layout.header)
     frame.writeUInt16BE(topic.length, layout.header.length)
     frame.write(topic, layout.header.length + 2)

@@ -3,8 +3,8 @@
 import net from 'node:net'
 import { connectFrame, publishLayout } from './frames.mjs'
 
-const { qos, payloadBytes, audience } = JSON.parse(process.argv[2] ?? '{}')
-const layout = publishLayout(qos, payloadBytes)
+const { qos, payloadBytes, topics, audience } = JSON.parse(process.argv[2] ?? '{}')
+const layout = publishLayout(qos, payloadBytes, topics)
 /** @type {net.Socket[]} */
 const subscribers = []
 
