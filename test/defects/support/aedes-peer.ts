@@ -11,7 +11,7 @@ const onLevel = require('aedes-persistence-level') as (database: Level<string, B
 export async function startAedes(needs: Needs, folder: string | undefined): Promise<Running> {
   const database = folder === undefined ? undefined : new Level<string, Buffer>(folder, { valueEncoding: 'binary' })
   const persistence = database === undefined ? memory() : onLevel(database)
-  const broker = (await Aedes.createBroker({ ...needs.aedes, persistence } as object)) as AnyBroker
+  const broker = (await Aedes.createBroker({ ...needs.aedes, persistence })) as AnyBroker
   return {
     broker,
     async close() {
