@@ -27,7 +27,7 @@ try {
   const [{ filename, files, size }] = JSON.parse(npm(root, 'pack', '--json', '--pack-destination', project))
   const names = files.map(({ path }) => path)
   const stray = names.filter(
-    (name) => !/^(dist\/.+\.(js|d\.ts|js\.map)|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/.test(name),
+    (name) => !/^(dist\/.+\.(js|d\.ts)|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/.test(name),
   )
   expect(stray.length === 0, `the package holds what nobody needs: ${stray.join(', ')}`)
   for (const name of ['dist/main.js', 'dist/index.js', 'dist/index.d.ts', 'LICENSE', 'README.md']) {

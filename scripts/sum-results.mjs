@@ -1,10 +1,10 @@
 // Prints `N passed, N failed` over the JSON results in a folder: vitest's, and { passed, failed, skipped } of others.
-// Arguments: the folder, and how many steps outside these runners have failed.
+// Arguments: the folder, how many steps outside these runners failed, and the exit code of the tests themselves.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const [folder, failedSteps = '0'] = process.argv.slice(2)
-const total = { passed: 0, failed: Number(failedSteps), skipped: 0 }
+const [folder, failedSteps, testsExitCode] = process.argv.slice(2)
+const total = { passed: 0, failed: 0, skipped: 0 }
 for (const name of readdirSync(folder).filter((file) => file.endsWith('.json'))) {
   const result = JSON.parse(readFileSync(join(folder, name), 'utf8'))
   const counted = 'numTotalTests' in result ? ofVitest(result) : result
@@ -12,7 +12,9 @@ for (const name of readdirSync(folder).filter((file) => file.endsWith('.json')))
   total.failed += counted.failed
   total.skipped += counted.skipped
 }
-if (total.passed === 0 && total.failed === 0) total.failed = 1
+// A runner that broke down, or an error outside any test, has no case to blame.
+if (total.failed === 0 && (testsExitCode !== '0' || total.passed === 0)) total.failed = 1
+total.failed += Number(failedSteps)
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
 console.log(`${total.passed} passed, ${total.failed} failed${skipped}`)
 process.exitCode = total.failed > 0 ? 1 : 0
