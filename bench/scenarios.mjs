@@ -135,6 +135,7 @@ export const scenarios = [
  * @property {number} steadySeconds at the fixed rate
  * @property {number} backlog messages per publisher
  * @property {number} connections idle ones
+ * @property {number} settleSeconds how long their memory may take to stop moving
  * @property {number} starts
  */
 
@@ -146,6 +147,7 @@ export const full = {
   steadySeconds: 4,
   backlog: 50_000,
   connections: 10_000,
+  settleSeconds: 10,
   starts: 5,
 }
 
@@ -153,9 +155,10 @@ export const full = {
 export const quick = {
   rounds: 1,
   warmupSeconds: 0.2,
-  seconds: 0.5,
-  steadySeconds: 0.4,
+  seconds: 0.4,
+  steadySeconds: 0.3,
   backlog: 2000,
   connections: 1000,
+  settleSeconds: 1,
   starts: 1,
 }

@@ -7,18 +7,18 @@ const atOnce = 100
 /**
  * Opens connections that do nothing but hold one subscription, and weighs the broker before and after.
  *
- * @param {{ port: number, pid: number, connections: number }} job
+ * @param {{ port: number, pid: number, connections: number, settleSeconds: number }} job
  */
 export async function idle(job) {
   // One client first, so that what is loaded or compiled once is not charged to the connections.
   await openSome(job, 0, 1)
-  const before = await settledBytes(job.pid)
+  const before = await settledBytes(job)
   const startMs = performance.now()
   for (let first = 1; first <= job.connections; first += atOnce) {
     await openSome(job, first, Math.min(atOnce, job.connections + 1 - first))
   }
   const openSeconds = (performance.now() - startMs) / 1000
-  const after = await settledBytes(job.pid)
+  const after = await settledBytes(job)
   return {
     connections: job.connections,
     bytesPerConnection: (after - before) / job.connections,
@@ -40,10 +40,10 @@ function openSome(job, first, count) {
   )
 }
 
-/** Memory when it has stopped moving, or after ten seconds. @param {number} pid */
-async function settledBytes(pid) {
+/** Memory when it has stopped moving, or when the time is up. @param {{ pid: number, settleSeconds: number }} job */
+async function settledBytes({ pid, settleSeconds }) {
   let last = residentBytes(pid)
-  for (let seconds = 0, still = 0; seconds < 10 && still < 2; seconds++) {
+  for (let seconds = 0, still = 0; seconds < settleSeconds && still < 2; seconds++) {
     await new Promise((next) => setTimeout(next, 1000))
     const now = residentBytes(pid)
     still = Math.abs(now - last) < 64 * 1024 ? still + 1 : 0
