@@ -61,6 +61,7 @@ class OpenStore implements Store {
   readonly log: Log
   private readonly backend: Backend
   private readonly found: Map<number, RecoveredFifo>
+  private closing: Promise<void> | undefined
 
   constructor(
     backend: Backend,
@@ -122,7 +123,13 @@ class OpenStore implements Store {
     }
   }
 
-  async close(): Promise<void> {
+  /** Further calls wait for the first: a start that fails half-way has several who clean up. */
+  close(): Promise<void> {
+    this.closing ??= this.closeParts()
+    return this.closing
+  }
+
+  private async closeParts(): Promise<void> {
     try {
       await this.commit.close()
     } finally {
