@@ -9,6 +9,7 @@ declare module 'aedes' {
     persistence: unknown
     clients: Record<string, Client>
     _clearWillInterval: NodeJS.Timeout | undefined
+    _heartbeatInterval: NodeJS.Timeout | undefined
     connectTimeout: number
     keepaliveLimit: number
     maxClientsIdLength: number

@@ -68,7 +68,7 @@ export class Broker extends Aedes {
   /** How long a socket may take nothing before its connection is closed, as aedes' `drainTimeout`; 0: for ever. */
   readonly drainTimeoutMs: number
   private readonly lifeSignPrefix: string
-  private readonly defaults: Pick<Broker, 'authorizePublish' | 'authorizeForward' | 'published'>
+  private readonly defaults: Pick<Broker, 'authorizePublish' | 'authorizeSubscribe' | 'authorizeForward' | 'published'>
   /** Set by `compose`: joins a broker with the sessions that only it knows. */
   static assemble: (broker: Broker) => void = () => {}
   private connectionFactory: ConnectionFactory | undefined
@@ -86,6 +86,7 @@ export class Broker extends Aedes {
     const plain = new Aedes()
     this.defaults = {
       authorizePublish: options.authorizePublish === undefined ? this.authorizePublish : plain.authorizePublish,
+      authorizeSubscribe: options.authorizeSubscribe === undefined ? this.authorizeSubscribe : plain.authorizeSubscribe,
       authorizeForward: options.authorizeForward === undefined ? this.authorizeForward : plain.authorizeForward,
       published: options.published === undefined ? this.published : plain.published,
     }
@@ -121,6 +122,10 @@ export class Broker extends Aedes {
       this.pipeline.mirror === undefined &&
       this.publish === Broker.prototype.publish
     )
+  }
+
+  get subscribeIsHooked(): boolean {
+    return this.authorizeSubscribe !== this.defaults.authorizeSubscribe
   }
 
   get forwardIsHooked(): boolean {
@@ -200,7 +205,8 @@ export class Broker extends Aedes {
         (error) => (error === null ? done() : done(error)),
       )
     } else done()
-    this.emit('publish', seen, client)
+    // After the turn's own work: who publishes and then listens still hears of it.
+    queueMicrotask(() => this.emit('publish', seen, client))
   }
 
   /**
@@ -264,10 +270,15 @@ export class Broker extends Aedes {
 
   private async stop(): Promise<void> {
     const [stopListening, ...others] = this.stops
+    this.closed = true
     const stopped = stopListening?.()
     const clients = Object.values(this.clients) as BrokerClient[]
     for (const client of clients) if (!client.closed && 'shutDown' in client) client.shutDown()
-    await new Promise<void>((resolve) => super.close(() => resolve()))
+    clearInterval(this._heartbeatInterval)
+    clearInterval(this._clearWillInterval)
+    for (const client of Object.values(this.clients)) client.close()
+    this.emit('closed')
+    await new Promise<void>((resolve) => (this.mq as MqPort).close(resolve))
     await stopped
     this.wills.close()
     this.retained.close()

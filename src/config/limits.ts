@@ -29,7 +29,7 @@ export const limitsSchema = z.strictObject({
   /** 65,535 is all the protocol can say: clients then choose freely. */
   keepAliveSecondsMax: limit(65_535, 1, 65_535),
   topicBytesMax: limit(65_535, 1, 65_535),
-  topicLevelsMax: limit(128, 1, 65_535),
+  topicLevelsMax: limit(100, 1, 65_535),
   subscriptionsPerClientMax: limit(10_000, 1, COUNT_MAX),
   /** Receive Maximum that the broker announces, and the window of what it sends to a 3.x client. */
   inflightMessagesMax: limit(1024, 1, 32_767),

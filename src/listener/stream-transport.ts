@@ -13,11 +13,7 @@ function onData(this: Carrier, chunk: Buffer | string): void {
 }
 
 function onReadable(this: Carrier): void {
-  setImmediate(readLater, this[kTransport])
-}
-
-function readLater(transport: StreamTransport | undefined): void {
-  transport?.readOn()
+  this[kTransport]?.readOn()
 }
 
 function onEnd(this: Carrier): void {

@@ -13,10 +13,12 @@ export interface GroupMember extends Destination {
 /** Messages that no member could take yet, oldest first. */
 export interface GroupBacklog {
   readonly count: number
-  push(message: Message): void
+  /** False: the backlog is full. */
+  push(message: Message): boolean
   /** Undefined: none is at hand; `drainReady()` is to be called when that changes. */
   shift(): Message | undefined
-  unshift(message: Message): void
+  /** What a member gave back, in its order: before everything that has never left. Returns how many it had room for. */
+  putBack(messages: readonly Message[]): number
   /** The group is gone, and its messages with it. */
   destroy(): void
 }
@@ -92,8 +94,9 @@ export class SharedGroup implements Destination {
       }
     }
     if (message.qos === 0) this.droppedCount++
-    else if (this.keeps()) this.backlog?.push(message)
-    else this.offerBusy(message, undefined)
+    else if (this.keeps()) {
+      if (this.backlog?.push(message) === false) this.droppedCount++
+    } else this.offerBusy(message, undefined)
   }
 
   /** Hands the backlog to a member for as long as it stays ready: called when it connects and when it acknowledges. */
@@ -131,8 +134,8 @@ export class SharedGroup implements Destination {
       ready.destination.offer(messages[taken] as Message, ready)
     }
     if (this.keeps()) {
-      // Backwards, so that the oldest comes to lie in front.
-      for (let i = messages.length - 1; i >= taken; i--) this.backlog?.unshift(messages[i] as Message)
+      const left = messages.slice(taken)
+      this.droppedCount += left.length - (this.backlog?.putBack(left) ?? 0)
     } else {
       for (; taken < messages.length; taken++) this.offerBusy(messages[taken] as Message, leaving)
     }

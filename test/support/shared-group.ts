@@ -33,16 +33,18 @@ export class ListBacklog implements GroupBacklog {
     return this.messages.length
   }
 
-  push(message: Message): void {
+  push(message: Message): boolean {
     this.messages.push(message)
+    return true
   }
 
   shift(): Message | undefined {
     return this.loaded-- > 0 ? this.messages.shift() : undefined
   }
 
-  unshift(message: Message): void {
-    this.messages.unshift(message)
+  putBack(messages: readonly Message[]): number {
+    this.messages.unshift(...messages)
+    return messages.length
   }
 
   destroy(): void {

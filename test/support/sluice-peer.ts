@@ -8,10 +8,13 @@ import { FakeClock } from './fake-clock.ts'
 import { openSocket } from './mosquitto-peer.ts'
 import type { BrokerNeeds, Peer } from './peer.ts'
 
+/** Runs every test over the store on disk, where acknowledgements wait for their commit. */
+const onDisk = process.env['SLUICE_TEST_STORE'] === 'disk'
+
 /** The broker of this repository, in the same process, with a clock that the test moves. */
 export async function startSluice(needs: BrokerNeeds): Promise<Peer> {
   const clock = new FakeClock()
-  const folder = needs.persistent ? await mkdtemp(join(tmpdir(), 'sluice-flow-')) : undefined
+  const folder = needs.persistent || onDisk ? await mkdtemp(join(tmpdir(), 'sluice-flow-')) : undefined
   const start = (): Promise<Broker> => createBroker({ ...options(needs, folder), clock })
   let broker = await start()
   return {
@@ -39,7 +42,7 @@ export async function startSluice(needs: BrokerNeeds): Promise<Peer> {
 function options(needs: BrokerNeeds, folder: string | undefined): BrokerOptions {
   const { users, denyPublish, denySubscribe } = needs
   const built: BrokerOptions = {
-    ...(folder === undefined ? { memory: true } : { data: folder, durability: 'os' }),
+    ...(folder === undefined ? { memory: true } : { data: folder, durability: onDisk ? 'fsync' : 'os' }),
     mqtt: { port: 0 },
     sys: { intervalSeconds: needs.sysIntervalSeconds ?? 0 },
     limits: { ...needs.limits },

@@ -8,6 +8,8 @@ import { ClientError, type Connection } from './connection.ts'
 import type { Session } from './session.ts'
 
 const SYS_PREFIX = '$SYS/'
+// aedes acts on these: whatever a hook permits, a client must not be able to disconnect others by a message.
+const STEERS_AEDES = /^\$SYS\/[^/]+\/(heartbeat|birth|new\/clients)$/
 
 /**
  * One PUBLISH of a client on its way in: known already? allowed? then through the pipeline, and acknowledged last
@@ -29,6 +31,10 @@ export function acceptPublish(connection: Connection, message: Message, packetId
     }
     dispatch(connection, session, message, message.qos === 2 ? packetId : 0, route)
     acknowledge(connection, message, packetId, route)
+    return
+  }
+  if (STEERS_AEDES.test(message.topic)) {
+    refuse(connection, message, packetId, ReasonCode.NotAuthorized, 'only brokers may publish there')
     return
   }
   const packet = toClientPacket(message, packetId, broker.clock.now())

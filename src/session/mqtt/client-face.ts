@@ -42,10 +42,13 @@ export function subscribe(connection: Connection, request: SubscribeRequest, don
       done(error)
       return
     }
-    announceSubscribed(connection, requests, granted)
-    connection.broker.whenCommitted(session.changeEpoch, (failure) => {
-      replayRetained(connection, session, granted)
-      done(failure)
+    // In a later turn: who asks may still have to listen.
+    setImmediate(() => {
+      announceSubscribed(connection, requests, granted)
+      connection.broker.whenCommitted(session.changeEpoch, () => {
+        replayRetained(connection, session, granted)
+        done()
+      })
     })
   })
 }

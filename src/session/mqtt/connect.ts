@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Subscription as AedesSubscription } from 'aedes'
 import type { Will as StoredWill } from '../../broker/will-record.ts'
 import { Message } from '../../message/message.ts'
 import { levelCount } from '../../message/topic.ts'
@@ -8,6 +9,7 @@ import { aedesConnect } from './aedes-connect.ts'
 import { type Acceptance, acceptanceProperties, sendRefusal } from './connack.ts'
 import { ClientError, type Connection } from './connection.ts'
 import { beginAuthentication } from './enhanced-authentication.ts'
+import type { Session } from './session.ts'
 import { OutgoingAliases } from './topic-aliases.ts'
 
 // MQTT 3.1 counts to 23 (section 3.1 of 3.1); aedes names the limit `maxClientsIdLength`.
@@ -162,7 +164,8 @@ function accept(
     : packet.keepAliveSeconds
   const requested = packet.keepAliveSeconds === 0 && keepAliveSeconds === 65_535 ? 0 : keepAliveSeconds
   const expirySeconds = expiryOf(connection, packet)
-  const { session, present, epoch } = context.sessions.connect(connection, packet.cleanStart, expirySeconds)
+  const taken = context.sessions.connect(connection, packet.cleanStart, expirySeconds)
+  const { session, present } = taken
   if (packet.will !== undefined) broker.wills.put(connection.id, storedWill(connection, packet.will))
   connection.session = session
   connection.receiver.accepted()
@@ -181,13 +184,47 @@ function accept(
   }
   const properties = acceptanceProperties(connection, packet, acceptance)
   const bytes = connection.encode({ type: 'connack', sessionPresent: present, reasonCode: 0, properties })
-  const waitsFor =
-    packet.will === undefined || broker.store.durability === 'memory' ? epoch : broker.store.commit.formingEpoch
-  connection.replies.send(bytes, waitsFor, () => {
-    connection.outbox.flush()
-    // Whoever waits for CONNACK finds the events still to come, as in aedes.
-    setImmediate(connected, connection, present)
+  const epoch = broker.store.durability === 'memory' ? 0 : broker.store.commit.formingEpoch
+  const waitsFor = packet.will === undefined ? taken.epoch : epoch
+  permitAgain(connection, session, () => {
+    connection.replies.send(bytes, waitsFor, () => {
+      connection.outbox.flush()
+      // Whoever waits for CONNACK finds the events still to come, as in aedes.
+      setImmediate(connected, connection, present)
+    })
   })
+}
+
+/** What a session subscribed to earlier may be forbidden by now: the hook is asked again, as in aedes. */
+function permitAgain(connection: Connection, session: Session, done: () => void): void {
+  const { broker } = connection
+  const subscriptions = [...(session.subscriptions?.values() ?? [])]
+  let open = subscriptions.length
+  if (open === 0 || !broker.subscribeIsHooked) {
+    done()
+    return
+  }
+  for (const subscription of subscriptions) {
+    const { requested, qos, noLocal, retainAsPublished, retainHandling } = subscription
+    const request = connection.version5
+      ? { topic: requested, qos, nl: noLocal, rap: retainAsPublished, rh: retainHandling }
+      : { topic: requested, qos }
+    connection.ask<AedesSubscription | null>(
+      'authorizeSubscribe',
+      (callback) => broker.authorizeSubscribe(connection, request as AedesSubscription, callback),
+      (error, permission) => {
+        // An error is a refusal too: it must not keep the client out, nor let it have what nobody permits.
+        if (error !== null || permission === null || typeof permission !== 'object') {
+          session.unsubscribe(requested)
+          broker.log.warn(
+            connection.logFields({ filter: requested }),
+            'a subscription of the session is not permitted now',
+          )
+        } else if (permission.qos !== qos) session.subscribe({ ...subscription, qos: permission.qos })
+        if (--open === 0) done()
+      },
+    )
+  }
 }
 
 function connected(connection: Connection, sessionPresent: boolean): void {

@@ -200,21 +200,26 @@ export class Connection extends EventEmitter implements BrokerClient {
     } else if (broker.log.isLevelEnabled('info')) {
       broker.log.info(this.logFields({ reason: error.message }), 'connection failed')
     }
-    broker.emit(this.id ? 'clientError' : 'connectionError', this, error)
-    this.disconnect(reasonCode, error.message)
+    this.disconnect(reasonCode, error.message, () => {
+      if (this.listenerCount('error') > 0) super.emit('error', error)
+      broker.emit(this.id ? 'clientError' : 'connectionError', this, error)
+    })
   }
 
-  /** Closes from the broker's side: DISCONNECT with the reason to a connected client of version 5. */
-  disconnect(reasonCode: number, reasonString: string): void {
+  /**
+   * Closes from the broker's side: DISCONNECT with the reason to a connected client of version 5. `announce` runs when
+   * the stream is closed and the session not yet left.
+   */
+  disconnect(reasonCode: number, reasonString: string, announce?: () => void): void {
     if (this.closed) return
     if (this.version5 && this.connackSent) {
       this.send({ type: 'disconnect', reasonCode, properties: this.problem(reasonString) })
     }
-    this.finish(reasonCode)
+    this.finish(reasonCode, announce)
   }
 
   /** The one end of a connection. The rest of what it was to send still goes out. */
-  finish(reasonCode: number): void {
+  finish(reasonCode: number, announce?: () => void): void {
     if (this.closed) return
     this.closed = true
     this.stopTimer()
@@ -223,6 +228,8 @@ export class Connection extends EventEmitter implements BrokerClient {
     this.replies.close()
     this.outbox.flush()
     this.outbox.close()
+    this.transport.end()
+    announce?.()
     const { session, broker } = this
     if (session?.connection === this) this.context.sessions.disconnected(session, !this.willIsOff)
     this.connected = false
@@ -233,7 +240,6 @@ export class Connection extends EventEmitter implements BrokerClient {
       }
       broker.unregisterClient(this)
     }
-    this.transport.end()
     for (const callback of this.closeCallbacks ?? []) callback()
     this.closeCallbacks = undefined
   }
@@ -330,7 +336,7 @@ export class Connection extends EventEmitter implements BrokerClient {
     if (event !== 'error') return super.emit(event, ...values)
     const error = values[0]
     this.fail(error instanceof Error ? error : new Error(String(error)))
-    return this.listenerCount('error') > 0 ? super.emit(event, ...values) : true
+    return true
   }
 
   private checkKeepAlive(): void {

@@ -20,7 +20,7 @@ export function deliver(
 ): boolean {
   const { broker } = connection.context
   if (broker.forwardIsHooked) {
-    const forwarded = forward(connection, message, qos, packetId)
+    const forwarded = forward(connection, message, qos)
     if (forwarded === undefined) return false
     message = forwarded
   }

@@ -7,12 +7,11 @@ import type { Connection } from './connection.ts'
  * Asks the `authorizeForward` hook, which may refuse a message for one client or hand back another. Undefined: the
  * client does not get it. A hook that throws refuses.
  */
-export function forward(connection: Connection, message: Message, qos: QoS, packetId: number): Message | undefined {
+export function forward(connection: Connection, message: Message, qos: QoS): Message | undefined {
   const { broker } = connection.context
   const now = broker.clock.now()
   const packet = toAedesPacket(message, broker, now)
   packet.qos = qos
-  if (packetId !== 0) packet.messageId = packetId
   try {
     const forwarded = broker.authorizeForward(connection, packet)
     if (!forwarded) return undefined

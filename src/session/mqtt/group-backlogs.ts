@@ -8,6 +8,9 @@ import type { Store } from '../../store/store.ts'
 const KEY_PREFIX = 'group:'
 const WINDOW_BYTES = 1024 * 1024
 
+/** The two queues of a group: for what came back from a member, and for what has never left. */
+type NumberPair = readonly [returned: number, waiting: number]
+
 export interface BacklogLimits {
   readonly messagesMax: number
   readonly bytesMax: number
@@ -17,7 +20,7 @@ export interface BacklogLimits {
 export class GroupBacklogs {
   private readonly store: Store
   private readonly limits: BacklogLimits
-  private readonly numbers = new Map<string, number>()
+  private readonly numbers = new Map<string, NumberPair>()
 
   constructor(store: Store, limits: BacklogLimits) {
     this.store = store
@@ -28,67 +31,75 @@ export class GroupBacklogs {
   async recover(): Promise<void> {
     const prefix = metaKey(KEY_PREFIX)
     for await (const [key, value] of scanPrefix(this.store, prefix)) {
-      this.numbers.set(key.toString('utf8', prefix.length), readU48(value, 0))
+      this.numbers.set(key.toString('utf8', prefix.length), [readU48(value, 0), readU48(value, 6)])
     }
   }
 
   open(shareName: string, filter: string, group: () => SharedGroup | undefined): GroupBacklog {
     const name = `${shareName}/${filter}`
     const { commit, numbers } = this.store
-    let number = this.numbers.get(name)
-    if (number === undefined) {
-      number = this.store.durability === 'memory' ? 0 : numbers.next(commit)
-      if (number !== 0) {
-        const value = Buffer.allocUnsafe(6)
-        writeU48(value, number, 0)
-        commit.put(metaKey(KEY_PREFIX + name), value)
-      }
+    const isStored = this.store.durability !== 'memory'
+    let pair = this.numbers.get(name)
+    if (pair === undefined) {
+      pair = isStored ? [numbers.next(commit), numbers.next(commit)] : [0, 0]
+      if (isStored) commit.put(metaKey(KEY_PREFIX + name), encodePair(pair))
     }
-    const fifo = new Fifo(this.store, number, { durable: true, ...this.limits, windowBytes: WINDOW_BYTES })
-    fifo.onReady = () => group()?.drainReady()
-    return new FifoBacklog(fifo, () => {
+    const [returned, waiting] = pair.map((number) => {
+      const fifo = new Fifo(this.store, number, { durable: true, ...this.limits, windowBytes: WINDOW_BYTES })
+      fifo.onReady = () => group()?.drainReady()
+      return fifo
+    }) as [Fifo, Fifo]
+    return new FifoBacklog(returned, waiting, () => {
       this.numbers.delete(name)
-      if (number !== 0) commit.del(metaKey(KEY_PREFIX + name))
+      if (isStored) commit.del(metaKey(KEY_PREFIX + name))
     })
   }
 }
 
-class FifoBacklog implements GroupBacklog {
-  private readonly fifo: Fifo
-  private readonly forget: () => void
-  // What came back from a member goes before what has never left. In memory: its entry in the member's queue is only
-  // deleted in the batch that stores it elsewhere.
-  private returned: Message[] = []
+function encodePair(pair: NumberPair): Buffer {
+  const value = Buffer.allocUnsafe(12)
+  writeU48(value, pair[0], 0)
+  writeU48(value, pair[1], 6)
+  return value
+}
 
-  constructor(fifo: Fifo, forget: () => void) {
-    this.fifo = fifo
+class FifoBacklog implements GroupBacklog {
+  private readonly returned: Fifo
+  private readonly waiting: Fifo
+  private readonly forget: () => void
+
+  constructor(returned: Fifo, waiting: Fifo, forget: () => void) {
+    this.returned = returned
+    this.waiting = waiting
     this.forget = forget
   }
 
   get count(): number {
-    return this.fifo.count + this.returned.length
+    return this.returned.count + this.waiting.count
   }
 
-  push(message: Message): void {
-    this.fifo.push(message, 0)
+  push(message: Message): boolean {
+    return this.waiting.push(message, 0) !== undefined
   }
 
   shift(): Message | undefined {
-    const returned = this.returned.shift()
-    if (returned !== undefined) return returned
-    const entry = this.fifo.next()
+    const fifo = this.returned.count > 0 ? this.returned : this.waiting
+    const entry = fifo.next()
     if (entry === undefined) return undefined
-    // In one batch with the member's own entry: a crash leaves the message in one of the two.
-    this.fifo.ack(entry)
+    // In one batch with the entry in the member's own queue: a crash leaves the message in one of the two.
+    fifo.ack(entry)
     return entry.message
   }
 
-  unshift(message: Message): void {
-    this.returned.unshift(message)
+  putBack(messages: readonly Message[]): number {
+    let kept = 0
+    for (const message of messages) if (this.returned.push(message, 0) !== undefined) kept++
+    return kept
   }
 
   destroy(): void {
-    this.fifo.destroy()
+    this.returned.destroy()
+    this.waiting.destroy()
     this.forget()
   }
 }

@@ -125,6 +125,7 @@ export class Outgoing {
     for (const [entry, from] of this.shared) {
       if (from !== group) continue
       this.shared.delete(entry)
+      if (entry.gone) continue
       const wasSent = this.inflight?.get(packetIdOf(entry)) === entry
       if (wasSent && (entry.mark & QOS_MASK) === 2) continue
       messages.push(entry.message)

@@ -109,7 +109,7 @@ export function readTopic(buffer: Buffer, start: number, end: number): string {
     const byte = buffer[index]!
     if (byte >= 0x80) ascii = false
     else if (byte === 0x23 || byte === 0x2b)
-      throw invalidTopic('contains a wildcard') // MQTT-3.3.2-2
+      throw invalidTopic(`${byte === 0x23 ? '#' : '+'} is not allowed in PUBLISH`) // MQTT-3.3.2-2
     else if (byte === 0) throw badString() // MQTT-1.5.4-2
   }
   if (ascii) return asciiText(buffer, start, end)
@@ -122,5 +122,5 @@ function emptyTopic(): ProtocolError {
 }
 
 function invalidTopic(problem: string): ProtocolError {
-  return new ProtocolError(ReasonCode.TopicNameInvalid, `the topic name ${problem}`)
+  return new ProtocolError(ReasonCode.TopicNameInvalid, problem)
 }
