@@ -277,9 +277,9 @@ export class Broker extends Aedes {
     clearInterval(this._heartbeatInterval)
     clearInterval(this._clearWillInterval)
     for (const client of Object.values(this.clients)) client.close()
+    await stopped
     this.emit('closed')
     await new Promise<void>((resolve) => (this.mq as MqPort).close(resolve))
-    await stopped
     this.wills.close()
     this.retained.close()
     for (const stop of others) await stop()

@@ -13,7 +13,11 @@ function onData(this: Carrier, chunk: Buffer | string): void {
 }
 
 function onReadable(this: Carrier): void {
-  this[kTransport]?.readOn()
+  this[kTransport]?.readSoon()
+}
+
+function readNow(transport: StreamTransport): void {
+  transport.readOn()
 }
 
 function onEnd(this: Carrier): void {
@@ -38,6 +42,7 @@ export class StreamTransport implements Transport {
   private ended = false
   private draining = false
   private paused = false
+  private readScheduled = false
   /** Made with the first write that needs it. */
   private written: (() => void) | undefined = undefined
   private grace: NodeJS.Timeout | undefined = undefined
@@ -103,8 +108,18 @@ export class StreamTransport implements Transport {
     else this.readOn()
   }
 
-  /** For streams that do not flow. */
+  /** For streams that do not flow: as over a network, after whatever the turn that wrote has still to do. */
+  readSoon(): void {
+    // Without bytes it is the end.
+    if (this.conn.readableLength === 0) this.readOn()
+    else if (!this.readScheduled) {
+      this.readScheduled = true
+      setImmediate(readNow, this)
+    }
+  }
+
   readOn(): void {
+    this.readScheduled = false
     while (!this.paused || this.ended) {
       const chunk = this.conn.read() as Buffer | string | null
       if (chunk === null) return

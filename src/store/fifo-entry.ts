@@ -19,6 +19,8 @@ export class FifoEntry implements Participant {
   mark: number
   /** Commit that makes the entry durable; 0: it never will be, or was already at the start. */
   epoch = 0
+  /** Free for the owner, not stored: which turn's writing the entry was sent with. */
+  sentWith = -1
   /** True when it may have been handed out before: to be delivered with DUP or as redelivered. */
   redelivered = false
   /** True after `settle`. */

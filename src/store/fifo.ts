@@ -150,11 +150,11 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
     if (this.pages.active && this.ready.bytes < this.window >>> 1) this.pages.refill()
   }
 
-  /** An entry that was handed out is ready again, at its old place, and marked as redelivered. */
-  release(entry: FifoEntry): void {
+  /** An entry that was handed out is ready again, at its old place, and marked as redelivered unless told otherwise. */
+  release(entry: FifoEntry, redelivered = true): void {
     if (entry.list !== this.inFlight) return
     this.inFlight.remove(entry)
-    entry.redelivered = true
+    if (redelivered) entry.redelivered = true
     let previous = this.returned
     while (previous !== undefined && previous.seq > entry.seq) previous = previous.previous
     this.ready.insertAfter(entry, previous)

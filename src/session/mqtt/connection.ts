@@ -219,19 +219,20 @@ export class Connection extends EventEmitter implements BrokerClient {
   }
 
   /** The one end of a connection. The rest of what it was to send still goes out. */
-  finish(reasonCode: number, announce?: () => void): void {
+  finish(reasonCode: number, announce?: () => void, peerIsGone = false): void {
     if (this.closed) return
     this.closed = true
     this.stopTimer()
     this.broker.clock.clear(this.drainTimer)
     this.receiver.close()
     this.replies.close()
-    this.outbox.flush()
+    const neverFlushed = peerIsGone ? this.outbox.nextFlush : NONE_NEVER_FLUSHED
+    if (!peerIsGone) this.outbox.flush()
     this.outbox.close()
     this.transport.end()
     announce?.()
     const { session, broker } = this
-    if (session?.connection === this) this.context.sessions.disconnected(session, !this.willIsOff)
+    if (session?.connection === this) this.context.sessions.disconnected(session, !this.willIsOff, neverFlushed)
     this.connected = false
     this.connecting = false
     if (this.registered) {
@@ -353,6 +354,8 @@ export class Connection extends EventEmitter implements BrokerClient {
     this.fail(new ClientError(ReasonCode.KeepAliveTimeout, 'keep alive timeout'))
   }
 }
+
+const NONE_NEVER_FLUSHED = -2
 
 /** Why a client cannot stay, though it did not break the protocol. */
 export class ClientError extends Error {

@@ -64,6 +64,7 @@ export class Outbox {
   private slabStart = 0
   private slabEnd = 0
   private queuedBytes = 0
+  private flushes = 0
   private dirty = false
   private closed = false
 
@@ -77,6 +78,11 @@ export class Outbox {
   /** Bytes that the kernel has not taken yet. */
   get pendingBytes(): number {
     return this.queuedBytes + this.transport.pendingBytes
+  }
+
+  /** Number of the flush that what is appended now goes out with. */
+  get nextFlush(): number {
+    return this.flushes
   }
 
   /** True when the subscriber is so slow that nothing optional may be added. */
@@ -135,6 +141,7 @@ export class Outbox {
     this.dirty = false
     if (this.closed || this.queuedBytes === 0) return
     this.flusher.sent(this.queuedBytes)
+    this.flushes++
     this.queuedBytes = 0
     const slab = this.slab
     const parts = this.parts

@@ -111,10 +111,18 @@ export class Outgoing {
     this.queue?.rewind()
   }
 
-  /** The connection ended. What came through a shared group goes to another member. */
-  detach(): void {
+  /**
+   * The connection ended. What came through a shared group goes to another member, and what was to go out with the
+   * flush `neverFlushed` counts as not sent.
+   */
+  detach(neverFlushed: number): void {
     this.connection = undefined
     this.pause = 'offline'
+    for (const [packetId, entry] of this.inflight ?? []) {
+      if (entry.sentWith !== neverFlushed || entry.settled) continue
+      this.inflight?.delete(packetId)
+      this.queue?.release(entry, entry.redelivered)
+    }
     if (this.shared !== undefined) for (const group of new Set(this.shared.values())) this.giveBack(group)
   }
 
@@ -288,6 +296,7 @@ export class Outgoing {
       return true
     }
     inflight.set(packetId, entry)
+    entry.sentWith = connection.outbox.nextFlush
     const dup = entry.redelivered
     const retain = (entry.mark & RETAIN) !== 0
     // MQTT-3.1.2-25: what is too large for this client counts as delivered.

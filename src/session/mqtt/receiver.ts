@@ -63,7 +63,7 @@ export class Receiver implements TransportHandler {
     const cutOff = protocol !== 'ws' && protocol !== 'wss' && !conn.readableEnded
     if (error !== undefined) this.connection.fail(error)
     else if (cutOff) this.connection.fail(new Error('connection closed'))
-    else this.connection.finish(ReasonCode.UnspecifiedError)
+    else this.connection.finish(ReasonCode.UnspecifiedError, undefined, true)
   }
 
   /** CONNECT was accepted: from now on the larger limit counts. */

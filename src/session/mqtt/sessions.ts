@@ -156,12 +156,15 @@ export class Sessions {
     }
   }
 
-  /** A connection ended; `withWill`: not by a DISCONNECT that deletes the will. */
-  disconnected(session: Session, withWill: boolean): void {
+  /**
+   * A connection ended; `withWill`: not by a DISCONNECT that deletes the will; `neverFlushed`: the flush that did not
+   * take place any more.
+   */
+  disconnected(session: Session, withWill: boolean, neverFlushed: number): void {
     const { wills, clock } = this.broker
     const connection = session.connection as Connection
     const { clientId, expirySeconds } = session
-    session.outgoing.detach()
+    session.outgoing.detach(neverFlushed)
     session.connection = undefined
     session.disconnectedAtMs = clock.now()
     connection.connected = false
