@@ -63,19 +63,31 @@ function addProperties(packet: Record<string, unknown>, message: Message, now: n
   }
 }
 
-/** The message in a packet that a user or a hook handed in; its expiry counts from `now` (milliseconds since 1970). */
-export function fromAedesPacket(packet: LoosePacket, publisher: string, now: number): Message {
+/**
+ * The message in a packet that a user or a hook handed in; its expiry counts from `now` (milliseconds since 1970).
+ * `original` is what the packet was made from: properties that nobody changed stay as they were, in their order, which
+ * aedes' shape cannot hold.
+ */
+export function fromAedesPacket(packet: LoosePacket, publisher: string, now: number, original?: Message): Message {
   const properties = packet.properties as (Properties & Record<string, unknown>) | undefined
   const expirySeconds = properties?.messageExpiryInterval
+  let encoded = properties === undefined ? EMPTY : encodeForwardProperties(fromAedesProperties(properties))
+  if (original !== undefined && encoded.equals(afterAedes(original.properties))) encoded = original.properties
   return new Message(
     packet.topic,
     payloadBytes(packet.payload),
     qosOf(packet.qos),
     packet.retain === true,
-    properties === undefined ? EMPTY : encodeForwardProperties(fromAedesProperties(properties)),
+    encoded,
     typeof expirySeconds === 'number' ? now + expirySeconds * 1000 : 0,
     publisher,
   )
+}
+
+/** Encoded properties as they come back from a hook that changes nothing. */
+function afterAedes(properties: Buffer): Buffer {
+  if (properties.length === 0) return EMPTY
+  return encodeForwardProperties(fromAedesProperties(toAedesProperties(decodeForwardProperties(properties))))
 }
 
 function payloadBytes(payload: LoosePacket['payload']): Buffer {

@@ -222,8 +222,11 @@ export class Broker extends Aedes {
       'authorizePublish',
       (callback) => this.authorizePublish(client, packet, callback),
       (error) => {
-        if (error === null) this.publish(packet, client)
-        else {
+        if (error === null) {
+          const permitted = fromAedesPacket(packet, clientId, this.clock.now(), message)
+          this.route(permitted)
+          this.announce(permitted, packet, client, noop)
+        } else {
           this.counters.publishRefused++
           this.log.info({ clientId, topic: message.topic, reason: error.message }, 'a will was refused')
         }

@@ -105,7 +105,7 @@ export class StreamTransport implements Transport {
   resume(): void {
     this.paused = false
     if (this.isSocket) this.conn.resume()
-    else this.readOn()
+    else this.readSoon()
   }
 
   /** For streams that do not flow: as over a network, after whatever the turn that wrote has still to do. */
@@ -144,7 +144,8 @@ export class StreamTransport implements Transport {
     this.ended = true
     if (this.conn.destroyed) return
     if (!this.isSocket && this.conn.writableLength === 0) {
-      // In memory the peer has everything already.
+      // In memory the peer has everything already; the end tells it, where destroying alone would not.
+      this.conn.end()
       this.conn.destroy()
       return
     }

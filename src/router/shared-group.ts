@@ -96,7 +96,7 @@ export class SharedGroup implements Destination {
     if (message.qos === 0) this.droppedCount++
     else if (this.keeps()) {
       if (this.backlog?.push(message) === false) this.droppedCount++
-    } else this.offerBusy(message, undefined)
+    } else this.droppedCount++
   }
 
   /** Hands the backlog to a member for as long as it stays ready: called when it connects and when it acknowledges. */
@@ -133,12 +133,10 @@ export class SharedGroup implements Destination {
       if (ready === undefined) break
       ready.destination.offer(messages[taken] as Message, ready)
     }
+    const left = messages.slice(taken)
     if (this.keeps()) {
-      const left = messages.slice(taken)
       this.droppedCount += left.length - (this.backlog?.putBack(left) ?? 0)
-    } else {
-      for (; taken < messages.length; taken++) this.offerBusy(messages[taken] as Message, leaving)
-    }
+    } else this.droppedCount += left.length
   }
 
   /** Called when the last member has left. */
@@ -150,18 +148,11 @@ export class SharedGroup implements Destination {
     return this.next((delivery) => delivery.destination !== except && delivery.destination.ready)
   }
 
-  /** Whether messages may wait: behind others, or for a session that comes back. */
+  /** Whether messages may wait: behind others, or for a member that comes back or has room again. */
   private keeps(): boolean {
     if (this.backlog === undefined) return false
     if (this.backlog.count > 0) return true
-    return this.members.some((delivery) => delivery.qos > 0 && delivery.destination.durable)
-  }
-
-  /** Where no session is durable all are connected: the message waits in the queue of the next one. */
-  private offerBusy(message: Message, except: GroupMember | undefined): void {
-    const next = this.next(({ destination, qos }) => destination !== except && qos > 0 && !destination.durable)
-    if (next === undefined) this.droppedCount++
-    else next.destination.offer(message, next)
+    return this.members.some((delivery) => delivery.qos > 0)
   }
 
   private next(fits: (delivery: SharedDelivery) => boolean): SharedDelivery | undefined {

@@ -86,7 +86,7 @@ function permitted(
     refuse(connection, message, packetId, ReasonCode.TopicNameInvalid, `the authorizePublish hook: topic ${problem}`)
     return
   }
-  const changed = fromAedesPacket(packet, connection.id, broker.clock.now())
+  const changed = fromAedesPacket(packet, connection.id, broker.clock.now(), message)
   const route = broker.router.route(changed.topic)
   dispatch(connection, session, changed, message.qos === 2 ? packetId : 0, route)
   connection.ask<void>(

@@ -15,7 +15,7 @@ export function forward(connection: Connection, message: Message, qos: QoS): Mes
   try {
     const forwarded = broker.authorizeForward(connection, packet)
     if (!forwarded) return undefined
-    return fromAedesPacket(forwarded, message.publisher, now)
+    return fromAedesPacket(forwarded, message.publisher, now, message)
   } catch (error) {
     broker.counters.hookFailures++
     broker.log.error({ clientId: connection.id, error }, 'the authorizeForward hook threw')

@@ -85,7 +85,7 @@ function handleDisconnect(connection: Connection, packet: DisconnectPacket): voi
     }
     session.expirySeconds = expiryWithinLimit(connection, expirySeconds)
   }
-  // MQTT-3.14.4-3
-  if (packet.reasonCode !== ReasonCode.DisconnectWithWillMessage) connection.dropWill()
+  // MQTT-3.14.4-3: with every other reason the will is published.
+  if (packet.reasonCode === ReasonCode.NormalDisconnection) connection.dropWill()
   connection.finish(packet.reasonCode)
 }

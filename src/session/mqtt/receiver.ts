@@ -130,6 +130,9 @@ export class Receiver implements TransportHandler {
       at = this.frame(buffer, at, bodyStart, frameEnd)
     }
     if (at < end && !this.ended) {
+      const isFirst = this.connection.session === undefined && !this.connection.connecting
+      // Nothing is gathered for what speaks another protocol: its bytes may announce a frame that never comes.
+      if (isFirst && (buffer[at] as number) >> 4 !== PacketType.Connect) throw violation('Invalid protocol')
       this.collector ??= new FrameCollector(this.packetBytesMax)
       this.collector.push(buffer, at, end)
     }
