@@ -46,11 +46,11 @@ describe('input beyond the size limit', () => {
     async ({ version }, { start }) => {
       const world = await start({ limits: { packetBytesMax: LIMIT } })
       const calm = await world.bystanders()
-      const client = await world.connect({ version })
+      const client = await world.connect({ version, clientId: 'waiting' })
       client.send(announcing(0x30, LIMIT))
       await calm()
       expect(client.isClosed).toBe(false)
-      const other = await world.connect({ version })
+      const other = await world.connect({ version, clientId: 'beyond' })
       other.send(announcing(0x30, LIMIT + 1))
       await other.expectDisconnected(0x95)
       await calm()
