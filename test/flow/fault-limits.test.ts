@@ -1,0 +1,393 @@
+import { once } from 'node:events'
+import { describe, expect } from 'vitest'
+import { WebSocket } from 'ws'
+import { type Limits, limitsSchema } from '../../src/config/limits.ts'
+import { test, type World } from '../support/faulty-world.ts'
+import { lasting } from '../support/flow.ts'
+import type { RawClient } from '../support/raw-client.ts'
+import { connectPacket, type ConnectOptions, publishPacket } from '../support/wire-writer.ts'
+
+interface LimitCase {
+  limits: Partial<Limits>
+  /** What is at the limit, and is fine. */
+  at: (world: World) => Promise<void>
+  /** What is one past it. */
+  past: (world: World) => Promise<void>
+  /** How many such lines `past` brings: `warn` for what broke the protocol, `info` for what is refused. */
+  log?: RegExp
+}
+
+const FIVE: ConnectOptions = { version: 5, clientId: 'c' }
+
+async function asked(world: World, options: ConnectOptions): Promise<RawClient> {
+  return (await world.open(options.version ?? 4)).sendConnect(options)
+}
+
+async function refusedWith(world: World, options: ConnectOptions, reasonCode: number): Promise<void> {
+  const client = await asked(world, options)
+  await client.expect('connack', { reasonCode })
+  await client.expectClosed()
+}
+
+async function closed(world: World, options: ConnectOptions): Promise<void> {
+  await (await asked(world, options)).expectClosed()
+}
+
+/** A user name that makes CONNECT as long as this. */
+function filledConnect(length: number): ConnectOptions {
+  return { username: 'u'.repeat(length - connectPacket({ username: '' }).length - 1) }
+}
+
+async function publishes(world: World, topic: string, payload: string | Buffer, reasonCode: number): Promise<void> {
+  const client = await world.connect({ version: 5, clientId: 'publisher' })
+  expect(await client.publish(topic, payload, { qos: 1, retain: true })).toMatchObject({ reasonCode })
+  await client.disconnect()
+}
+
+function userProperties(count: number): [string, string][] {
+  return Array.from({ length: count }, (_, index) => ['name', String(index)])
+}
+
+/** Leaves a session behind, publishes so many messages to it, and returns what it gets. */
+async function queued(world: World, count: number, payload: string): Promise<string[]> {
+  const sleeper = await world.connect(lasting({ ...FIVE, clientId: 'sleeper' }))
+  await sleeper.subscribe('a', 1)
+  await sleeper.disconnect()
+  const publisher = await world.connect({ clientId: 'publisher' })
+  for (let index = 0; index < count; index++) await publisher.publish('a', `${index}${payload}`, { qos: 1 })
+  await publisher.disconnect()
+  const back = await world.connect(lasting({ ...FIVE, clientId: 'sleeper' }))
+  const expected = count - world.broker.counters.publishDropped
+  const got = (await back.receiveMany(expected)).map((packet) => packet.payload.slice(0, 1))
+  await back.expectNothing()
+  await back.disconnect(0, { sessionExpiryInterval: 0 })
+  return got
+}
+
+async function overWebSocket(world: World, bytes: number): Promise<WebSocket> {
+  const socket = new WebSocket(world.broker.addresses[1]?.url ?? '', 'mqtt')
+  await once(socket, 'open')
+  socket.send(connectPacket({}))
+  await once(socket, 'message')
+  socket.send(publishPacket(4, { topic: 'a', qos: 1, payload: Buffer.alloc(bytes - 8) }))
+  return socket
+}
+
+const CASES: Record<keyof Limits, LimitCase> = {
+  packetBytesMax: {
+    limits: { packetBytesMax: 1000 },
+    async at(world) {
+      const client = await world.connect(FIVE)
+      client.send(publishPacket(5, { topic: 'a', qos: 1, payload: Buffer.alloc(1000 - 9) }))
+      await client.expect('puback')
+      const socket = await overWebSocket(world, 1000)
+      await once(socket, 'message')
+      socket.terminate()
+    },
+    async past(world) {
+      const client = await world.connect(FIVE)
+      client.send(publishPacket(5, { topic: 'a', qos: 1, payload: Buffer.alloc(1001 - 9) }))
+      await client.expectDisconnected(0x95)
+      const [code] = await once(await overWebSocket(world, 1001), 'close')
+      expect(code).toBe(1009)
+    },
+    log: /1001|too large|size/i,
+  },
+  connectPacketBytesMax: {
+    limits: { connectPacketBytesMax: 500 },
+    at: async (world) => void (await world.connect(filledConnect(500))),
+    past: (world) => closed(world, filledConnect(501)),
+    log: /501/,
+  },
+  connectTimeoutMs: {
+    limits: { connectTimeoutMs: 1000 },
+    async at(world) {
+      const client = await world.open()
+      await world.until(() => world.broker.counters.connectionsOpened === 1)
+      await world.clock.advance(999)
+      client.sendConnect({})
+      await client.expect('connack', { reasonCode: 0 })
+      await world.clock.advance(60_000)
+      await client.expectNothing()
+    },
+    async past(world) {
+      const { counters } = world.broker
+      const before = counters.connectionsOpened
+      const client = await world.open()
+      await world.until(() => counters.connectionsOpened > before)
+      await world.clock.advance(1000)
+      await client.expectClosed()
+    },
+    log: /connect did not arrive in time/,
+  },
+  connectionsMax: {
+    limits: { connectionsMax: 3 },
+    async at(world) {
+      for (const clientId of ['one', 'two', 'three']) await world.connect({ clientId })
+    },
+    async past(world) {
+      await closed(world, { clientId: 'four' })
+      const socket = new WebSocket(world.broker.addresses[1]?.url ?? '', 'mqtt')
+      await once(socket, 'error')
+      expect(world.broker.connectedClients).toBe(3)
+      expect(world.broker.counters.connectionsRefused).toBe(2)
+      const { conn } = world.broker.clients['one'] ?? {}
+      const gone = new Promise((resolve) => conn?.once('close', resolve))
+      conn?.destroy()
+      await gone
+      await world.connect({ clientId: 'four' })
+    },
+    log: /connectionsMax|connections/,
+  },
+  sessionsMax: {
+    limits: { sessionsMax: 2 },
+    async at(world) {
+      await world.connect({ clientId: 'one' })
+      await (await world.connect(lasting({ version: 5, clientId: 'two' }))).disconnect()
+    },
+    async past(world) {
+      await refusedWith(world, { version: 5, clientId: 'three' }, 0x97)
+      await refusedWith(world, { version: 4, clientId: 'three' }, 3)
+      await world.connect(lasting({ version: 5, clientId: 'two' }))
+    },
+    log: /sessions/,
+  },
+  sessionExpirySecondsMax: {
+    limits: { sessionExpirySecondsMax: 100 },
+    async at(world) {
+      const client = await asked(world, lasting(FIVE, 100))
+      expect((await client.expect('connack', { reasonCode: 0 })).properties.sessionExpiryInterval).toBeUndefined()
+    },
+    async past(world) {
+      const client = await asked(world, lasting(FIVE, 101))
+      expect((await client.expect('connack', { reasonCode: 0 })).properties.sessionExpiryInterval).toBe(100)
+      await client.disconnect(0, { sessionExpiryInterval: 101 })
+      await world.clock.advance(101_000)
+      const back = await asked(world, lasting(FIVE, 100))
+      await back.expect('connack', { sessionPresent: false })
+    },
+  },
+  keepAliveSecondsMax: {
+    limits: { keepAliveSecondsMax: 60 },
+    async at(world) {
+      await world.connect({ keepAlive: 60 })
+      const client = await asked(world, { ...FIVE, keepAlive: 60 })
+      expect((await client.expect('connack')).properties.serverKeepAlive).toBeUndefined()
+    },
+    async past(world) {
+      for (const keepAlive of [61, 0]) {
+        await refusedWith(world, { keepAlive }, 2)
+        const client = await asked(world, { ...FIVE, keepAlive })
+        expect((await client.expect('connack')).properties.serverKeepAlive).toBe(60)
+      }
+    },
+    log: /keep alive/,
+  },
+  topicBytesMax: {
+    limits: { topicBytesMax: 10 },
+    async at(world) {
+      const will = { topic: 'w'.repeat(10) }
+      const client = await world.connect({ ...FIVE, will })
+      expect(await client.subscribe('é'.repeat(5))).toEqual([0])
+      await client.publish('é'.repeat(5), 'x')
+      await client.take('publish')
+      await client.expectNothing()
+    },
+    async past(world) {
+      const client = await world.connect(FIVE)
+      expect(await client.subscribe(['é'.repeat(6), 'short'])).toEqual([0x8f, 0])
+      client.sendPublish({ topic: 'é'.repeat(6) })
+      await client.expectDisconnected(0x90)
+      await refusedWith(world, { ...FIVE, will: { topic: 'w'.repeat(11) } }, 0x90)
+    },
+    log: /topic/,
+  },
+  topicLevelsMax: {
+    limits: { topicLevelsMax: 3 },
+    async at(world) {
+      const client = await world.connect({ ...FIVE, will: { topic: 'a/b/c' } })
+      expect(await client.subscribe(['a/+/#', '//'])).toEqual([0, 0])
+      await client.publish('a/b/c', 'x')
+      await client.take('publish')
+    },
+    async past(world) {
+      const client = await world.connect(FIVE)
+      expect(await client.subscribe(['a/+/c/#', 'a'])).toEqual([0x8f, 0])
+      client.sendPublish({ topic: 'a/b/c/d' })
+      await client.expectDisconnected(0x90)
+      await refusedWith(world, { ...FIVE, will: { topic: 'a/b/c/d' } }, 0x90)
+    },
+    log: /levels/,
+  },
+  subscriptionsPerClientMax: {
+    limits: { subscriptionsPerClientMax: 2 },
+    async at(world) {
+      const client = await world.connect(FIVE)
+      expect(await client.subscribe(['a', '$share/g/b'])).toEqual([0, 0])
+    },
+    async past(world) {
+      for (const version of [5, 4] as const) {
+        const client = await world.connect({ version, clientId: `c${version}` })
+        const refusal = version === 5 ? 0x97 : 0x80
+        expect(await client.subscribe(['a', 'b', 'c'])).toEqual([0, 0, refusal])
+        expect(await client.subscribe(['b', 'd'], 1)).toEqual([1, refusal])
+        await client.unsubscribe('a')
+        expect(await client.subscribe('d')).toEqual([0])
+      }
+    },
+  },
+  inflightMessagesMax: {
+    limits: { inflightMessagesMax: 3 },
+    async at(world) {
+      const client = await world.connect(FIVE)
+      await client.subscribe('a', 1)
+      for (const packetId of [11, 12, 13]) client.sendPublish({ topic: 'a', qos: 2, packetId })
+      for (const packetId of [11, 12, 13]) await client.take('pubrec', { packetId })
+    },
+    async past(world) {
+      const client = await world.connect(FIVE)
+      await client.subscribe('a', 1)
+      const publisher = await world.connect({ ...FIVE, clientId: 'publisher' })
+      for (const packetId of [11, 12, 13]) publisher.sendPublish({ topic: 'a', qos: 2, packetId })
+      for (const packetId of [11, 12, 13]) await publisher.take('pubrec', { packetId })
+      await (await world.connect()).publish('a', 'waits', { qos: 1 })
+      for (let index = 0; index < 3; index++) client.sendAck('puback', (await client.expect('publish')).packetId)
+      await client.expect('publish', { payload: 'waits' })
+      publisher.sendPublish({ topic: 'a', qos: 2, packetId: 14 })
+      await publisher.expectDisconnected(0x93)
+    },
+    log: /Receive Maximum/,
+  },
+  queuedMessagesMax: {
+    limits: { queuedMessagesMax: 4 },
+    at: async (world) => expect(await queued(world, 4, 'x')).toEqual(['0', '1', '2', '3']),
+    past: async (world) => expect(await queued(world, 5, 'x')).toEqual(['0', '1', '2', '3']),
+  },
+  queuedBytesMax: {
+    limits: { queuedBytesMax: 4096 },
+    at: async (world) => expect(await queued(world, 3, 'x'.repeat(1200))).toEqual(['0', '1', '2']),
+    past: async (world) => expect(await queued(world, 4, 'x'.repeat(1200))).toEqual(['0', '1', '2']),
+  },
+  queueOverflow: {
+    limits: { queuedMessagesMax: 4, queueOverflow: 'drop-oldest' },
+    at: async (world) => expect(await queued(world, 4, 'x')).toEqual(['0', '1', '2', '3']),
+    past: async (world) => expect(await queued(world, 5, 'x')).toEqual(['1', '2', '3', '4']),
+  },
+  outboxBytesMax: {
+    limits: { outboxBytesMax: 16 * 1024 },
+    async at(world) {
+      const client = await world.connectInMemory(FIVE)
+      await client.subscribe('a')
+      client.stopReading()
+      await (await world.connect()).publish('a', Buffer.alloc(16_000))
+      expect(world.broker.counters.publishDropped).toBe(0)
+    },
+    async past(world) {
+      const client = await world.connectInMemory(FIVE)
+      await client.subscribe('a')
+      client.stopReading()
+      const publisher = await world.connect()
+      for (let index = 0; index < 8; index++) await publisher.publish('a', Buffer.alloc(16_000))
+      expect(world.broker.counters.publishDropped).toBeGreaterThan(0)
+    },
+    log: /outbox full/,
+  },
+  retainedMessagesMax: {
+    limits: { retainedMessagesMax: 2 },
+    async at(world) {
+      await publishes(world, 'a', 'x', 0x10)
+      await publishes(world, 'b', 'x', 0x10)
+    },
+    async past(world) {
+      await publishes(world, 'c', 'x', 0x97)
+      await publishes(world, 'b', 'replaced', 0x10)
+      await publishes(world, 'a', '', 0x10)
+      await publishes(world, 'c', 'x', 0x10)
+      expect(world.broker.counters.publishRefused).toBe(1)
+    },
+  },
+  retainedBytesMax: {
+    limits: { retainedBytesMax: 100 },
+    async at(world) {
+      await publishes(world, 'a', Buffer.alloc(60), 0x10)
+      await publishes(world, 'b', Buffer.alloc(40), 0x10)
+    },
+    async past(world) {
+      await publishes(world, 'b', Buffer.alloc(41), 0x97)
+      await publishes(world, 'b', Buffer.alloc(30), 0x10)
+      await publishes(world, 'c', Buffer.alloc(10), 0x10)
+    },
+  },
+  userPropertiesMax: {
+    limits: { userPropertiesMax: 3 },
+    async at(world) {
+      const client = await world.connect({ ...FIVE, properties: { userProperties: userProperties(3) } })
+      await client.publish('a', 'x', { properties: { userProperties: userProperties(3) } })
+    },
+    async past(world) {
+      const client = await world.connect(FIVE)
+      client.sendPublish({ topic: 'a', properties: { userProperties: userProperties(4) } })
+      await client.expectDisconnected(0x97)
+      const subscriber = await world.connect(FIVE)
+      subscriber.subscribe('a', 0, { userProperties: userProperties(4) }).catch(() => {})
+      await subscriber.expectDisconnected(0x97)
+      const connecting = await asked(world, { ...FIVE, properties: { userProperties: userProperties(4) } })
+      await connecting.end()
+      expect(connecting.received.filter(({ type, reasonCode }) => type === 'connack' && reasonCode === 0)).toEqual([])
+    },
+    log: /user properties/,
+  },
+  topicAliasMax: {
+    limits: { topicAliasMax: 5 },
+    async at(world) {
+      const client = await world.connect(FIVE)
+      await client.publish('a', 'x', { properties: { topicAlias: 5 } })
+    },
+    async past(world) {
+      const client = await world.connect(FIVE)
+      client.sendPublish({ topic: 'a', properties: { topicAlias: 6 } })
+      await client.expectDisconnected(0x94)
+    },
+    log: /alias/,
+  },
+  hookTimeoutMs: {
+    limits: { hookTimeoutMs: 500 },
+    async at(world) {
+      let answer = (): void => {}
+      world.broker.authenticate = (_client, _name, _password, done) => (answer = () => done(null, true))
+      const client = await asked(world, FIVE)
+      await world.until(() => world.broker.counters.packetsReceived === 1)
+      await world.clock.advance(499)
+      answer()
+      await client.expect('connack', { reasonCode: 0 })
+    },
+    async past(world) {
+      const { counters } = world.broker
+      world.broker.authenticate = () => {}
+      const before = counters.packetsReceived
+      const client = await asked(world, FIVE)
+      await world.until(() => counters.packetsReceived > before)
+      await world.clock.advance(500)
+      await client.expect('connack', { reasonCode: 0x87 })
+      await client.expectClosed()
+    },
+    log: /within 0.5 s/,
+  },
+}
+
+test('every limit of the schema has its case here', () => {
+  expect(Object.keys(CASES).toSorted()).toEqual(Object.keys(limitsSchema.shape).toSorted())
+})
+
+describe.each(Object.entries(CASES))('the limit %s', (_name, { limits, at, past, log }) => {
+  test('lets through what is at it, and says so when it is one past it', async ({ start }) => {
+    const world = await start({ http: { port: 0 }, limits })
+    await at(world)
+    expect(world.log.lines.filter(({ level }) => level !== 'info')).toEqual([])
+    const before = world.log.lines.length
+    await past(world)
+    if (log === undefined) return
+    const told = world.log.lines.slice(before).map((line) => JSON.stringify(line))
+    expect(told).toContainEqual(expect.stringMatching(log))
+  })
+})
