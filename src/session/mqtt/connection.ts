@@ -1,11 +1,9 @@
-import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { toAedesPacket } from '../../broker/aedes-packet.ts'
-import type { BrokerClient, Done } from '../../broker/broker.ts'
+import type { BrokerClient } from '../../broker/broker.ts'
 import { callHook } from '../../broker/hooks.ts'
 import type { Transport } from '../../listener/transport.ts'
-import { EMPTY, type Message } from '../../message/message.ts'
+import { EMPTY } from '../../message/message.ts'
 import { encodeWithin } from '../../wire/mqtt/fit-properties.ts'
 import type { Packet, Properties, ProtocolVersion } from '../../wire/mqtt/packet.ts'
 import { ProtocolError } from '../../wire/mqtt/protocol-error.ts'
@@ -13,18 +11,18 @@ import { ReasonCode, reasonName } from '../../wire/mqtt/reason-codes.ts'
 import { refuseBrokenConnect } from './connack.ts'
 import type { MqttContext } from './context.ts'
 import type { Authentication } from './enhanced-authentication.ts'
-import * as face from './client-face.ts'
+import { AedesClient } from './aedes-client.ts'
+import { ClientError } from './client-error.ts'
 import { Outbox } from './outbox.ts'
 import { Receiver } from './receiver.ts'
 import { Replies } from './replies.ts'
-import type { Session } from './session.ts'
 import type { OutgoingAliases } from './topic-aliases.ts'
 
 /**
  * One network connection of an MQTT client: what aedes calls a client. It begins before CONNECT and ends once, in
  * `finish`, whoever closes it.
  */
-export class Connection extends EventEmitter implements BrokerClient {
+export class Connection extends AedesClient implements BrokerClient {
   readonly context: MqttContext
   readonly transport: Transport
   readonly conn: Duplex
@@ -34,13 +32,6 @@ export class Connection extends EventEmitter implements BrokerClient {
   readonly replies: Replies
   readonly receiver: Receiver
 
-  // aedes' client: null before CONNECT, and `connectionError` is told by that.
-  id: string = null as unknown as string
-  clean = true
-  // As aedes: null until CONNECT is accepted.
-  version: ProtocolVersion = null as unknown as ProtocolVersion
-  connecting = false
-  connected = false
   closed = false
   connackSent = false
   errored = false
@@ -50,7 +41,6 @@ export class Connection extends EventEmitter implements BrokerClient {
   version5 = false
   /** mosquitto's bridges set a bit of the protocol level: their own messages do not come back to them. */
   bridge = false
-  session: Session | undefined
   /** Maximum Packet Size of the client. */
   packetBytesMax = Number.POSITIVE_INFINITY
   aliases: OutgoingAliases | undefined
@@ -61,7 +51,6 @@ export class Connection extends EventEmitter implements BrokerClient {
   lastReceivedMs: number
   private timer: unknown
   private drainTimer: unknown
-  private closeCallbacks: (() => void)[] | undefined
   private warned: Set<string> | undefined
   private registered = false
   private willIsOff = false
@@ -88,24 +77,6 @@ export class Connection extends EventEmitter implements BrokerClient {
 
   get broker(): MqttContext['broker'] {
     return this.context.broker
-  }
-
-  get will(): object | null {
-    return face.willOf(this)
-  }
-
-  // The name by which aedes' own suite looks at it.
-  get _inboundInflight(): { readonly size: number } {
-    return { size: this.session?.incomingCount ?? 0 }
-  }
-
-  /** aedes clears it for brokers of a cluster that start again. */
-  get duplicates(): Record<string, unknown> {
-    return Object.create(null)
-  }
-
-  get subscriptions(): Record<string, unknown> {
-    return face.subscriptionsOf(this)
   }
 
   /** The packet's bytes, within the client's Maximum Packet Size; empty when no form of it fits. */
@@ -241,8 +212,6 @@ export class Connection extends EventEmitter implements BrokerClient {
       }
       broker.unregisterClient(this)
     }
-    for (const callback of this.closeCallbacks ?? []) callback()
-    this.closeCallbacks = undefined
   }
 
   close(done?: () => void): void {
@@ -282,20 +251,6 @@ export class Connection extends EventEmitter implements BrokerClient {
     this.receiver.hold()
   }
 
-  /** Tells the `ack` event that a client has a message. */
-  announceAck(message: Message, packetId: number, released: boolean): void {
-    const { broker } = this
-    if (broker.listenerCount('ack') === 0) return
-    // aedes knows what was acknowledged only of sessions that it stores.
-    if (this.session?.durable !== true) broker.emit('ack', undefined, this)
-    else if (released) broker.emit('ack', { cmd: 'pubrel', messageId: packetId }, this)
-    else {
-      const packet: Record<string, unknown> = { ...toAedesPacket(message, broker, broker.clock.now()) }
-      delete packet['clientId']
-      broker.emit('ack', { ...packet, messageId: packetId }, this)
-    }
-  }
-
   /** Counts QoS 0 messages that a slow client did not get. */
   dropped(count: number): void {
     this.broker.counters.publishDropped += count
@@ -312,24 +267,6 @@ export class Connection extends EventEmitter implements BrokerClient {
 
   logFields(fields: object): object {
     return { clientId: this.id ?? undefined, address: this.transport.remoteAddress, ...fields }
-  }
-
-  publish(message: object, done: Done = () => {}): void {
-    face.publish(this, message as never, done)
-  }
-
-  subscribe(subscriptions: object, done: Done = () => {}): void {
-    face.subscribe(this, subscriptions as never, done)
-  }
-
-  unsubscribe(filters: object, done: Done = () => {}): void {
-    face.unsubscribe(this, filters as never, done)
-  }
-
-  /** Drops everything that waits to be sent to this client or to be acknowledged by it. */
-  emptyOutgoingQueue(done: () => void = () => {}): void {
-    this.session?.outgoing.clear()
-    done()
   }
 
   // An error given to a client closes it, as in aedes, whether or not anybody listens.
@@ -356,17 +293,6 @@ export class Connection extends EventEmitter implements BrokerClient {
 }
 
 const NONE_NEVER_FLUSHED = -2
-
-/** Why a client cannot stay, though it did not break the protocol. */
-export class ClientError extends Error {
-  readonly reasonCode: number
-
-  constructor(reasonCode: number, message: string) {
-    super(message)
-    this.name = 'ClientError'
-    this.reasonCode = reasonCode
-  }
-}
 
 function reasonCodeOf(error: Error): number {
   return error instanceof ProtocolError || error instanceof ClientError ? error.reasonCode : ReasonCode.UnspecifiedError

@@ -2,7 +2,8 @@ import type { AuthPacket, ConnectPacket } from '../../wire/mqtt/packet.ts'
 import { ProtocolError, violation } from '../../wire/mqtt/protocol-error.ts'
 import { ReasonCode } from '../../wire/mqtt/reason-codes.ts'
 import { sendRefusal } from './connack.ts'
-import { ClientError, type Connection } from './connection.ts'
+import { ClientError } from './client-error.ts'
+import type { Connection } from './connection.ts'
 
 /** The broker's part of a step: more data for the client, and whether the exchange is over. */
 export interface AuthenticationStep {

@@ -39,6 +39,10 @@ export class Receiver implements TransportHandler {
     this.packetBytesMax = connection.context.broker.config.limits.connectPacketBytesMax
   }
 
+  private get decodeLimits(): { readonly userPropertiesMax: number } {
+    return this.connection.context.broker.config.limits
+  }
+
   get isHeld(): boolean {
     return this.holds > 0
   }
@@ -174,7 +178,10 @@ export class Receiver implements TransportHandler {
         }
       }
       if (first >> 4 === PacketType.Connect) throw outOfPlace(buffer, at, bodyStart, frameEnd)
-      handlePacket(connection, decode(buffer, at, bodyStart, frameEnd, connection.wireVersion))
+      handlePacket(
+        connection,
+        decode(buffer, at, bodyStart, frameEnd, connection.wireVersion, 'client', this.decodeLimits),
+      )
       return frameEnd
     }
     this.beforeSession(buffer, at, bodyStart, frameEnd)
@@ -187,7 +194,7 @@ export class Receiver implements TransportHandler {
     const type = (buffer[at] as number) >> 4
     if (!connection.connecting) {
       if (type !== PacketType.Connect) throw outOfPlace(buffer, at, bodyStart, frameEnd)
-      const packet = decode(buffer, at, bodyStart, frameEnd, 0)
+      const packet = decode(buffer, at, bodyStart, frameEnd, 0, 'client', this.decodeLimits)
       if (packet.type === 'connect') handleConnect(connection, packet)
       return
     }
@@ -195,7 +202,10 @@ export class Receiver implements TransportHandler {
     if (type !== PacketType.Auth && type !== PacketType.Disconnect) {
       throw violation('a packet before the answer to CONNECT')
     }
-    handlePacket(connection, decode(buffer, at, bodyStart, frameEnd, connection.wireVersion))
+    handlePacket(
+      connection,
+      decode(buffer, at, bodyStart, frameEnd, connection.wireVersion, 'client', this.decodeLimits),
+    )
   }
 }
 

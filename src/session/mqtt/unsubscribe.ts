@@ -1,6 +1,7 @@
 import type { UnsubscribePacket } from '../../wire/mqtt/packet.ts'
 import { ReasonCode } from '../../wire/mqtt/reason-codes.ts'
-import { ClientError, type Connection } from './connection.ts'
+import { ClientError } from './client-error.ts'
+import type { Connection } from './connection.ts'
 import { announceUnsubscribed } from './life-signs.ts'
 import { filterProblem } from './subscribe.ts'
 
