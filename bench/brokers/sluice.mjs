@@ -15,6 +15,8 @@ export const sluice = {
     const where = folder ? ['--data', folder, '--durability', 'fsync'] : ['--memory']
     const command = [
       process.execPath,
+      // For a profile: SLUICE_BENCH_NODE_FLAGS='--cpu-prof --cpu-prof-dir=/tmp/profiles'
+      ...(process.env.SLUICE_BENCH_NODE_FLAGS?.split(' ') ?? []),
       main,
       'start',
       '--mqtt-port',
