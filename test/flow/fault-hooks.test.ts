@@ -126,7 +126,7 @@ const FAULTS: Record<string, Conduct> = {
     throw 'text' as unknown
   },
   'throws later, being an async function': async () => {
-    await null
+    await Promise.resolve()
     fails()
   },
   'rejects with nothing': () => Promise.reject(),

@@ -147,7 +147,7 @@ describe('a subscriber that does not read', () => {
     const client = await deaf(world, 1, false)
     await flood(world, 200, 1)
     client.drop()
-    const back = await world.openInMemory()
+    const back = world.openInMemory()
     back.sendConnect({ clientId: 'deaf', clean: false })
     await back.expect('connack', { sessionPresent: true })
     expect(await readAgain(back)).toEqual(all(200))
