@@ -27,6 +27,8 @@ export interface ComposeOptions {
   /** Hooks and options of aedes. */
   readonly aedes?: AedesOptions | undefined
   readonly authenticators?: readonly EnhancedAuthenticator[] | undefined
+  /** An open store in the place of the one that the configuration names; closed with the broker. */
+  readonly store?: Store | undefined
 }
 
 /** Version of the package, as `sluice --version` prints it. */
@@ -47,9 +49,11 @@ export function startSluice(config: Config, log: Log): Promise<Broker> {
 export async function compose(options: ComposeOptions): Promise<Broker> {
   const { config, log, clock = systemClock } = options
   const { durability } = config
-  const store = await openStore(
-    durability === 'memory' ? { durability, clock, log } : { durability, folder: config.data, clock, log },
-  )
+  const store =
+    options.store ??
+    (await openStore(
+      durability === 'memory' ? { durability, clock, log } : { durability, folder: config.data, clock, log },
+    ))
   try {
     return await start(options, store, clock)
   } catch (error) {
@@ -126,7 +130,7 @@ function watchStore(broker: Broker): void {
   const { commit } = broker.store
   commit.onFailure = (error) => {
     broker.counters.storeFailures++
-    broker.log.error({ error }, 'the store cannot write: nothing is acknowledged until it can; is the disk full?')
+    broker.log.error({ err: error }, 'the store cannot write: nothing is acknowledged until it can; is the disk full?')
   }
   commit.onRecovery = () => broker.log.info({}, 'the store writes again')
 }

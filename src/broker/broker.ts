@@ -8,6 +8,7 @@ import type { Config } from '../config/schema.ts'
 import type { Transport } from '../listener/transport.ts'
 import type { Message } from '../message/message.ts'
 import { levelCount, topicNameProblem } from '../message/topic.ts'
+import type { Route } from '../router/destination.ts'
 import { Router } from '../router/router.ts'
 import { emptyMemoryStore } from '../store/open-store.ts'
 import type { Store } from '../store/store.ts'
@@ -175,6 +176,10 @@ export class Broker extends Aedes {
     }
     const message = fromAedesPacket(packet, publisher?.id ?? '', this.clock.now())
     message.isLifeSign = publisher === null && message.topic.startsWith(this.lifeSignPrefix)
+    if (this.storeRefuses(message, this.router.route(message.topic))) {
+      answer(new Error('the store cannot write at present'))
+      return
+    }
     this.route(message)
     this.announce(message, packet, publisher, (error) => {
       if (error) answer(error)
@@ -186,6 +191,12 @@ export class Broker extends Aedes {
   /** Sends a message on its way; see `PublishPipeline`. */
   route(message: Message): void {
     this.pipeline.dispatch(message, this.router.route(message.topic))
+  }
+
+  /** True while the store cannot write and the message would have to be in it before it may be acknowledged. */
+  storeRefuses(message: Message, route: Route): boolean {
+    if (message.qos === 0 || this.store.commit.failure === undefined) return false
+    return message.retain || route.deliveries.some(({ qos, destination }) => qos > 0 && destination.stores === true)
   }
 
   /** Tells the `published` hook and the `publish` event, where anybody listens. `packet` as it came, if it exists. */

@@ -42,6 +42,8 @@ export interface FrameRun {
 
 /** Whoever takes messages from the router: a session, a shared group, a queue, a listener in the process. */
 export interface Destination {
+  /** Keeps messages above QoS 0 in the store; absent: does not. While the store cannot write, they are refused. */
+  readonly stores?: boolean
   /**
    * Takes one message. Where it has to be on disk before the publisher may be told, sets `message.commitEpoch`;
    * where it is refused, sets `message.refusal`. Never throws and never waits.

@@ -54,6 +54,10 @@ export class SharedGroup implements Destination {
     return this.members.length
   }
 
+  get stores(): boolean {
+    return this.backlog !== undefined
+  }
+
   /** Messages that wait for a member. */
   get backlogCount(): number {
     return this.backlog?.count ?? 0

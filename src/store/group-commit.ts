@@ -19,6 +19,7 @@ interface Epoch {
   readonly number: number
   readonly batch: Batch
   readonly waiters: Waiter[]
+  readonly costBytes: number
 }
 
 const RETRY_MS_MIN = 100
@@ -26,6 +27,10 @@ const RETRY_MS_MAX = 5_000
 // A larger batch would hold up the disk, and everyone's acknowledgement, for too long.
 const BATCH_OPERATIONS_MAX = 20_000
 const BATCH_BYTES_MAX = 8 * 1024 * 1024
+// Several batches, so that what came and went meanwhile is left out before anybody has to wait.
+const PENDING_BYTES_MAX = 32 * 1024 * 1024
+// About what a change costs in memory besides its key and value.
+const CHANGE_BYTES = 128
 
 /**
  * Gathers every change of a turn of the event loop, and of the turns that pass while the disk is busy, into one batch
@@ -49,6 +54,7 @@ export class GroupCommit {
   private participantBytes = 0
   private waiters: Waiter[] = []
   private readonly sealed: Epoch[] = []
+  private sealedBytes = 0
   private writing: Epoch | undefined
   private scheduled = false
   private retryMs = RETRY_MS_MIN
@@ -74,6 +80,21 @@ export class GroupCommit {
   /** Set while the last write has failed and is being tried again: a caller should accept no more durable work. */
   get failure(): Error | undefined {
     return this.error
+  }
+
+  /**
+   * True while the disk is so far behind that memory fills up with what waits for it: whoever changes more should wait
+   * for a commit first.
+   */
+  get congested(): boolean {
+    return this.writing !== undefined && this.pendingBytes >= PENDING_BYTES_MAX
+  }
+
+  /** About how much memory is taken by what is not durable yet. */
+  get pendingBytes(): number {
+    const { batch, participants } = this
+    const changes = batch.length + participants.length
+    return this.sealedBytes + batch.bytes + this.participantBytes + changes * CHANGE_BYTES
   }
 
   put(key: Buffer, value: Buffer): void {
@@ -152,7 +173,9 @@ export class GroupCommit {
   private seal(): void {
     const { batch, participants, waiters } = this
     for (let i = 0; i < participants.length; i++) participants[i]?.writeTo(batch)
-    this.sealed.push({ number: this.epoch, batch, waiters })
+    const costBytes = batch.bytes + batch.length * CHANGE_BYTES
+    this.sealed.push({ number: this.epoch, batch, waiters, costBytes })
+    this.sealedBytes += costBytes
     this.epoch++
     this.batch = new Batch()
     this.participants = []
@@ -178,6 +201,7 @@ export class GroupCommit {
 
   private finish(epoch: Epoch): void {
     this.committed = epoch.number
+    this.sealedBytes -= epoch.costBytes
     const { waiters } = epoch
     for (let i = 0; i < waiters.length; i++) waiters[i]?.committed(epoch.number)
   }

@@ -9,6 +9,7 @@ import type { Connection } from './connection.ts'
 import type { Session } from './session.ts'
 
 const SYS_PREFIX = '$SYS/'
+export const STORE_FAILS = 'the broker cannot store anything at present'
 // aedes acts on these: whatever a hook permits, a client must not be able to disconnect others by a message.
 const STEERS_AEDES = /^\$SYS\/[^/]+\/(heartbeat|birth|new\/clients)$/
 
@@ -30,6 +31,7 @@ export function acceptPublish(connection: Connection, message: Message, packetId
       refuse(connection, message, packetId, ReasonCode.NotAuthorized, `${SYS_PREFIX} topic is reserved`)
       return
     }
+    if (storeRefuses(connection, session, message, packetId, route)) return
     dispatch(connection, session, message, message.qos === 2 ? packetId : 0, route)
     acknowledge(connection, message, packetId, route)
     return
@@ -89,6 +91,7 @@ function permitted(
   }
   const changed = fromAedesPacket(packet, connection.id, broker.clock.now(), message)
   const route = broker.router.route(changed.topic)
+  if (storeRefuses(connection, session, message, packetId, route)) return
   dispatch(connection, session, changed, message.qos === 2 ? packetId : 0, route)
   connection.ask<void>(
     'published',
@@ -98,6 +101,24 @@ function permitted(
       else acknowledge(connection, changed, packetId, route, message.qos)
     },
   )
+}
+
+/**
+ * Refuses what the store would have to keep while it cannot write, before anyone has the message. Only version 5 can be
+ * told so; of the others the message is taken into memory, and its acknowledgement waits until it is on disk.
+ */
+function storeRefuses(
+  connection: Connection,
+  session: Session,
+  message: Message,
+  packetId: number,
+  route: Route,
+): boolean {
+  const { broker } = connection
+  if (broker.store.commit.failure === undefined || !connection.version5 || message.qos === 0) return false
+  if (!(message.qos === 2 && session.stores) && !broker.storeRefuses(message, route)) return false
+  refuse(connection, message, packetId, ReasonCode.QuotaExceeded, STORE_FAILS)
+  return true
 }
 
 /** `incomingId`: the packet identifier to remember until PUBREL; 0 for what did not come at QoS 2. */

@@ -5,7 +5,7 @@ import { Message } from '../../message/message.ts'
 import { levelCount } from '../../message/topic.ts'
 import type { ConnectPacket } from '../../wire/mqtt/packet.ts'
 import { ReasonCode } from '../../wire/mqtt/reason-codes.ts'
-import { aedesConnect } from './aedes-connect.ts'
+import { aedesConnect, afterPreConnect } from './aedes-connect.ts'
 import { type Acceptance, acceptanceProperties, sendRefusal } from './connack.ts'
 import { ClientError } from './client-error.ts'
 import type { Connection } from './connection.ts'
@@ -42,9 +42,10 @@ export function handleConnect(connection: Connection, packet: ConnectPacket): vo
         else connection.finish(ReasonCode.NotAuthorized)
         return
       }
-      const refusal = whyRefused(connection, packet)
+      const changed = afterPreConnect(packet, seen)
+      const refusal = whyRefused(connection, changed)
       if (refusal !== undefined) refuse(connection, refusal)
-      else identified(connection, packet)
+      else identified(connection, changed)
     },
   )
 }
@@ -165,6 +166,10 @@ function accept(
     : packet.keepAliveSeconds
   const requested = packet.keepAliveSeconds === 0 && keepAliveSeconds === 65_535 ? 0 : keepAliveSeconds
   const expirySeconds = expiryOf(connection, packet)
+  if (broker.store.commit.failure !== undefined && changesStore(connection, packet, expirySeconds)) {
+    refuse(connection, new ClientError(ReasonCode.QuotaExceeded, 'the broker cannot store a session at present'))
+    return
+  }
   const taken = context.sessions.connect(connection, packet.cleanStart, expirySeconds)
   const { session, present } = taken
   if (packet.will !== undefined) broker.wills.put(connection.id, storedWill(connection, packet.will))
@@ -194,6 +199,13 @@ function accept(
       setImmediate(connected, connection, present)
     })
   })
+}
+
+/** Whether the store has to know of this connection before CONNACK. */
+function changesStore(connection: Connection, packet: ConnectPacket, expirySeconds: number): boolean {
+  const { broker, context, id } = connection
+  if (expirySeconds > 0 || packet.will !== undefined) return true
+  return context.sessions.get(id)?.stores === true || broker.wills.get(id) !== undefined
 }
 
 /** What a session subscribed to earlier may be forbidden by now: the hook is asked again, as in aedes. */

@@ -82,11 +82,6 @@ export class Outgoing {
   }
 
   offer(message: Message, qos: QoS, retain: boolean, identifiers: readonly number[], group?: SharedGroup): void {
-    const { store } = this.context.broker
-    if (this.stored && store.commit.failure !== undefined) {
-      message.refusal = ReasonCode.QuotaExceeded
-      return
-    }
     const queue = this.queue ?? this.use(this.context.sessions.openQueue(this.session, this.stored))
     const mark = qos | (retain ? RETAIN : 0)
     let entry = queue.push(message, mark, identifiers)
@@ -198,6 +193,11 @@ export class Outgoing {
     if (queue !== undefined) {
       this.inflight ??= new Map()
       for (;;) {
+        // What is sent now is deleted from the store soon, and that would only add to what waits for the disk.
+        if (this.stored && this.context.broker.store.commit.congested) {
+          this.waitForStore()
+          return
+        }
         if (this.inflight.size >= this.window) {
           this.pause = 'window full'
           return
@@ -256,6 +256,13 @@ export class Outgoing {
     this.pump()
   }
 
+  private waitForStore(): void {
+    this.pause = 'store wait'
+    if (this.waitsForCommit) return
+    this.waitsForCommit = true
+    this.context.broker.store.commit.wait(this)
+  }
+
   private complete(packetId: number, entry: FifoEntry): void {
     this.inflight?.delete(packetId)
     this.shared?.delete(entry)
@@ -269,11 +276,7 @@ export class Outgoing {
     const { broker } = this.context
     const qos = (entry.mark & QOS_MASK) as QoS
     if (qos === 2 && entry.epoch > broker.store.commit.committedEpoch && !entry.redelivered) {
-      this.pause = 'store wait'
-      if (!this.waitsForCommit) {
-        this.waitsForCommit = true
-        broker.store.commit.wait(this)
-      }
+      this.waitForStore()
       return false
     }
     const packetId = packetIdOf(entry)

@@ -19,6 +19,8 @@ import { IncomingPublishes } from './incoming-publishes.ts'
 const PUBACK_FIRST_BYTE = 0x40
 // An acknowledgement that waits for the disk is small, but a client that never stops sending is not.
 const REPLIES_MAX = 4096
+// QoS and RETAIN in the first byte of PUBLISH: a message with neither is not stored by anyone.
+const CHANGES_STATE = 0x07
 
 /**
  * What comes in on one connection: cuts chunks into frames and hands them on one after the other. While a hook or too
@@ -32,6 +34,7 @@ export class Receiver implements TransportHandler {
   private rest: Buffer[] | undefined
   private holds = 0
   private heldForReplies = false
+  private heldForStore = false
   private ended = false
 
   constructor(connection: Connection) {
@@ -164,10 +167,7 @@ export class Receiver implements TransportHandler {
       if (first >> 4 === PacketType.Publish) {
         this.publishes ??= new IncomingPublishes(connection)
         const next = this.publishes.receive(buffer, at, bodyStart, frameEnd)
-        if (connection.replies.count > REPLIES_MAX && !this.heldForReplies && !this.ended) {
-          this.heldForReplies = true
-          this.hold()
-        }
+        this.holdBack((first & CHANGES_STATE) !== 0)
         return next
       }
       if (first === PUBACK_FIRST_BYTE && frameEnd - bodyStart === 2) {
@@ -182,10 +182,30 @@ export class Receiver implements TransportHandler {
         connection,
         decode(buffer, at, bodyStart, frameEnd, connection.wireVersion, 'client', this.decodeLimits),
       )
+      this.holdBack(first >> 4 !== PacketType.Pingreq)
       return frameEnd
     }
     this.beforeSession(buffer, at, bodyStart, frameEnd)
     return frameEnd
+  }
+
+  /** `changesState`: the packet may have left something to be written. */
+  private holdBack(changesState: boolean): void {
+    if (this.ended) return
+    if (this.connection.replies.count > REPLIES_MAX && !this.heldForReplies) {
+      this.heldForReplies = true
+      this.hold()
+    }
+    const { commit } = this.connection.broker.store
+    if (!changesState || this.heldForStore || !commit.congested) return
+    this.heldForStore = true
+    this.hold()
+    commit.wait({
+      committed: () => {
+        this.heldForStore = false
+        this.release()
+      },
+    })
   }
 
   /** CONNECT comes first (MQTT-3.1.0-1), and only AUTH may come before its answer (MQTT-4.12.0-1). */

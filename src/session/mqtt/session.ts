@@ -48,6 +48,10 @@ export class Session implements GroupMember {
     this.outgoing = new Outgoing(context, this, this.stored)
   }
 
+  get stores(): boolean {
+    return this.stored
+  }
+
   /** The commit that makes the session's latest change durable; 0: it is not stored. */
   get changeEpoch(): number {
     return this.stored ? this.context.broker.store.commit.formingEpoch : 0

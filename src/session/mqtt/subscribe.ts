@@ -42,7 +42,8 @@ export function handleSubscribe(connection: Connection, packet: SubscribePacket)
       !connection.version5 && reasonCode >= FAILURE ? FAILURE : reasonCode,
     )
     const bytes = connection.encode({ type: 'suback', packetId: packet.packetId, reasonCodes, properties: {} })
-    connection.replies.send(bytes, session.changeEpoch, () => {
+    const changed = granted.some(({ subscription }) => subscription !== undefined)
+    connection.replies.send(bytes, changed ? session.changeEpoch : 0, () => {
       // Here and not earlier: what is retained now is not older than any message that went out before it.
       replayRetained(connection, session, granted)
     })
@@ -114,6 +115,9 @@ function grant(connection: Connection, session: Session, permission: AedesSubscr
   const requested = permission.topic
   const isKnown = session.subscriptions?.has(requested) === true
   if (!isKnown && (session.subscriptions?.size ?? 0) >= limits.subscriptionsPerClientMax) {
+    return { reasonCode: ReasonCode.QuotaExceeded, ...REFUSED }
+  }
+  if (connection.version5 && session.stores && connection.broker.store.commit.failure !== undefined) {
     return { reasonCode: ReasonCode.QuotaExceeded, ...REFUSED }
   }
   const { qos, nl, rap, rh } = permission

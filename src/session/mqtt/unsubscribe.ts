@@ -10,9 +10,12 @@ export function handleUnsubscribe(connection: Connection, packet: UnsubscribePac
   const { session } = connection
   if (session === undefined) return
   const reasonCodes: number[] = []
+  const storeFails = connection.version5 && session.stores && connection.broker.store.commit.failure !== undefined
   for (const filter of packet.filters) {
     const problem = filterProblem(connection, filter)
-    if (problem === undefined) {
+    if (problem === undefined && storeFails && session.subscriptions?.has(filter) === true) {
+      reasonCodes.push(ReasonCode.ImplementationSpecificError)
+    } else if (problem === undefined) {
       reasonCodes.push(session.unsubscribe(filter) ? ReasonCode.Success : ReasonCode.NoSubscriptionExisted)
     } else if (connection.version5) reasonCodes.push(ReasonCode.TopicFilterInvalid)
     else {
@@ -21,6 +24,7 @@ export function handleUnsubscribe(connection: Connection, packet: UnsubscribePac
     }
   }
   const bytes = connection.encode({ type: 'unsuback', packetId: packet.packetId, reasonCodes, properties: {} })
-  connection.replies.send(bytes, session.changeEpoch)
+  const changed = reasonCodes.includes(ReasonCode.Success)
+  connection.replies.send(bytes, changed ? session.changeEpoch : 0)
   announceUnsubscribed(connection, packet.filters)
 }
