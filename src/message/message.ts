@@ -1,3 +1,4 @@
+import type { AmqpPart } from './amqp-part.ts'
 import type { QoS } from './qos.ts'
 
 /** No bytes: shared, so that "none" is one object everywhere. */
@@ -25,6 +26,9 @@ export class Message {
   readonly expiresAtMs: number
   /** Client identifier of the publisher, for no-local; empty: published by the broker itself. */
   readonly publisher: string
+
+  /** What came over AMQP, or was added by a dead-letter exchange; undefined for what was published over MQTT. */
+  amqp: AmqpPart | undefined = undefined
 
   /** Commit epoch that makes this message durable wherever it had to be stored; 0: nothing was stored. */
   commitEpoch = 0

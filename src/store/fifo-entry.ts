@@ -66,7 +66,8 @@ const OVERHEAD_BYTES = 64
 
 /** What a message counts against the byte limits of a FIFO. */
 export function entrySize(message: Message): number {
-  return OVERHEAD_BYTES + message.topic.length + message.properties.length + message.payload.length
+  const amqpBytes = message.amqp === undefined ? 0 : message.amqp.record.length
+  return OVERHEAD_BYTES + message.topic.length + message.properties.length + message.payload.length + amqpBytes
 }
 
 export const SETTLED_BYTES = OVERHEAD_BYTES

@@ -11,6 +11,12 @@ export const KIND_INCOMING = 0x14
 export const KIND_HEAD = 0x20
 export const KIND_ENTRY = 0x21
 export const KIND_BODY = 0x22
+export const KIND_EXCHANGE = 0x30
+export const KIND_QUEUE = 0x31
+export const KIND_BINDING = 0x32
+export const KIND_REDELIVERY = 0x33
+export const KIND_DELAYED = 0x34
+export const KIND_SEEN = 0x35
 
 /** Bytes of an entry's key: kind, FIFO u48, sequence number u48, body u48, size u32. */
 export const ENTRY_KEY_BYTES = 23
@@ -105,6 +111,52 @@ export function entryKey(fifoId: number, seq: number, bodyId: number, bytes: num
   key[21] = bytes >>> 8
   key[22] = bytes
   return key
+}
+
+export function exchangeKey(name: string): Buffer {
+  return stringKey(KIND_EXCHANGE, name)
+}
+
+export function queueKey(name: string): Buffer {
+  return stringKey(KIND_QUEUE, name)
+}
+
+/** A binding has no name: its number is given once and stands for it. */
+export function bindingKey(bindingNumber: number): Buffer {
+  return numberKey(KIND_BINDING, bindingNumber)
+}
+
+/** How often an entry of a queue was handed out and came back. */
+export function redeliveryKey(fifoId: number, seq: number): Buffer {
+  const key = Buffer.allocUnsafe(13)
+  key[0] = KIND_REDELIVERY
+  writeU48(key, fifoId, 1)
+  writeU48(key, seq, 7)
+  return key
+}
+
+/** A message that enters its queue at `dueMs`; keys of one queue are in the order of that time. */
+export function delayedKey(queueNumber: number, dueMs: number, number: number): Buffer {
+  const key = Buffer.allocUnsafe(19)
+  key[0] = KIND_DELAYED
+  writeU48(key, queueNumber, 1)
+  writeU48(key, dueMs, 7)
+  writeU48(key, number, 13)
+  return key
+}
+
+/** A message identifier that a queue with a deduplication window has seen. */
+export function seenKey(queueNumber: number, messageId: string): Buffer {
+  const key = Buffer.allocUnsafe(7 + Buffer.byteLength(messageId))
+  key[0] = KIND_SEEN
+  writeU48(key, queueNumber, 1)
+  key.write(messageId, 7)
+  return key
+}
+
+/** In front of all keys of a kind that belong to one number. */
+export function ownedPrefix(kind: number, owner: number): Buffer {
+  return numberKey(kind, owner)
 }
 
 /** In front of the entries of a FIFO from `seq` on. */

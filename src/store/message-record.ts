@@ -1,4 +1,5 @@
 import { SluiceError } from '../base/errors.ts'
+import { type AmqpPart, decodeAmqpPart } from '../message/amqp-part.ts'
 import { EMPTY, Message } from '../message/message.ts'
 import type { QoS } from '../message/qos.ts'
 import { readU48, writeU48 } from './keys.ts'
@@ -8,11 +9,14 @@ import { readU48, writeU48 } from './keys.ts'
  * end. The session's own facts (packet identifier, delivered QoS) are not part of it.
  */
 const VERSION = 1
+/** With an AMQP part. Others are still written as version 1, byte for byte as before. */
+const VERSION_AMQP = 2
 const QOS_MASK = 0x03
 const RETAIN = 0x04
 const EXPIRES = 0x08
 const PROPERTIES = 0x10
 const PUBLISHER = 0x20
+const AMQP = 0x40
 
 /** Bytes that `writeMessage` needs. */
 export function messageRecordBytes(message: Message): number {
@@ -20,6 +24,7 @@ export function messageRecordBytes(message: Message): number {
   if (message.expiresAtMs !== 0) bytes += 6
   if (message.properties.length > 0) bytes += 4 + message.properties.length
   if (message.publisher !== '') bytes += 2 + Buffer.byteLength(message.publisher)
+  if (message.amqp !== undefined) bytes += 4 + message.amqp.record.length
   return bytes
 }
 
@@ -27,7 +32,7 @@ export function messageRecordBytes(message: Message): number {
 export function writeMessage(message: Message, into: Buffer, offset: number): void {
   let flags: number = message.qos
   let at = offset + 2
-  into[offset] = VERSION
+  into[offset] = message.amqp === undefined ? VERSION : VERSION_AMQP
   if (message.retain) flags |= RETAIN
   if (message.expiresAtMs !== 0) {
     flags |= EXPIRES
@@ -44,6 +49,13 @@ export function writeMessage(message: Message, into: Buffer, offset: number): vo
     flags |= PUBLISHER
     at = writeString(into, message.publisher, at)
   }
+  if (message.amqp !== undefined) {
+    const { record } = message.amqp
+    flags |= AMQP
+    into.writeUInt32BE(record.length, at)
+    into.set(record, at + 4)
+    at += 4 + record.length
+  }
   into[offset + 1] = flags
   at = writeString(into, message.topic, at)
   into.set(message.payload, at)
@@ -58,12 +70,13 @@ export function encodeMessage(message: Message): Buffer {
 /** The message whose record begins at `offset`. Payload and properties are views into `record`. */
 export function decodeMessage(record: Buffer, offset = 0): Message {
   if (record.length < offset + 4) throw damaged('too short')
-  if (record[offset] !== VERSION) throw damaged(`version ${record[offset]}`)
+  if (record[offset] !== VERSION && record[offset] !== VERSION_AMQP) throw damaged(`version ${record[offset]}`)
   const flags = record[offset + 1] ?? 0
   let at = offset + 2
   let expiresAtMs = 0
   let properties: Buffer = EMPTY
   let publisher = ''
+  let amqp: AmqpPart | undefined
   if ((flags & EXPIRES) !== 0) {
     need(record, at + 6)
     expiresAtMs = readU48(record, at)
@@ -81,10 +94,28 @@ export function decodeMessage(record: Buffer, offset = 0): Message {
     publisher = record.toString('utf8', at + 2, end)
     at = end
   }
+  if ((flags & AMQP) !== 0) {
+    need(record, at + 4)
+    const end = at + 4 + record.readUInt32BE(at)
+    need(record, end)
+    amqp = readAmqpPart(record.subarray(at + 4, end))
+    at = end
+  }
   const end = stringEnd(record, at)
   const topic = record.toString('utf8', at + 2, end)
   const payload = end === record.length ? EMPTY : record.subarray(end)
-  return new Message(topic, payload, qosOf(flags), (flags & RETAIN) !== 0, properties, expiresAtMs, publisher)
+  const retain = (flags & RETAIN) !== 0
+  const message = new Message(topic, payload, qosOf(flags), retain, properties, expiresAtMs, publisher)
+  message.amqp = amqp
+  return message
+}
+
+function readAmqpPart(record: Buffer): AmqpPart {
+  try {
+    return decodeAmqpPart(record)
+  } catch {
+    throw damaged('AMQP part')
+  }
 }
 
 function qosOf(flags: number): QoS {
