@@ -1,5 +1,6 @@
 import type { AedesOptions } from 'aedes'
 import { systemClock, type Clock } from './base/clock.ts'
+import { UsageError } from './base/errors.ts'
 import { type Log, silentLog } from './base/log.ts'
 import { Broker } from './broker/broker.ts'
 import { compose } from './compose.ts'
@@ -22,6 +23,34 @@ export type { Client, ConnectPacket, PublishPacket, Subscription } from 'aedes'
 
 /** aedes' options that Sluice has a place for; its own `mq` and `persistence` take the place of theirs. */
 type AedesPart = Omit<AedesOptions, 'decodeProtocol' | 'trustProxy' | 'trustedProxies'>
+
+const AEDES_OPTIONS = new Set([
+  'mq',
+  'id',
+  'persistence',
+  'concurrency',
+  'heartbeatInterval',
+  'connectTimeout',
+  'drainTimeout',
+  'keepaliveLimit',
+  'queueLimit',
+  'maxInflightInbound',
+  'maxClientsIdLength',
+  'maxTopicLevels',
+  'decodeProtocol',
+  'trustProxy',
+  'trustedProxies',
+  'preConnect',
+  'authenticate',
+  'authorizePublish',
+  'authorizeSubscribe',
+  'authorizeForward',
+  'published',
+])
+
+function unknownOption(name: string): UsageError {
+  return new UsageError('OPTION_UNKNOWN', `option ${name}: there is no such option; docs/library.md has them all`)
+}
 
 /** Everything that `createBroker` takes: listeners, storage, limits, and the hooks and options of aedes. */
 export interface BrokerOptions extends LibraryOptions, AedesPart {
@@ -48,6 +77,7 @@ export function createBroker(options: BrokerOptions = {}): Promise<Broker> {
     durability,
     mqtt,
     http,
+    responseTopicPrefix,
     sys,
     limits,
     log = silentLog,
@@ -55,8 +85,9 @@ export function createBroker(options: BrokerOptions = {}): Promise<Broker> {
     authenticators,
     ...aedes
   } = options
-  const own: Record<string, unknown> = { memory, data, durability, mqtt, http, sys, limits }
+  const own: Record<string, unknown> = { memory, data, durability, mqtt, http, responseTopicPrefix, sys, limits }
   for (const name of Object.keys(own)) if (own[name] === undefined) delete own[name]
+  for (const name of Object.keys(aedes)) if (!AEDES_OPTIONS.has(name)) throw unknownOption(name)
   const config = configFromOptions(own as LibraryOptions)
   return compose({ config, log, clock, aedes: aedes as AedesOptions, authenticators })
 }

@@ -24,19 +24,28 @@ export function callHook<T>(
   try {
     // An async function is a hook too: what it rejects with must not become an unhandled rejection.
     const returned = hook(once) as unknown
-    if (returned instanceof Promise) returned.catch(once)
+    if (returned instanceof Promise) returned.catch((error: unknown) => once(new HookFailure(name, error)))
   } catch (error) {
-    once(error instanceof Error ? error : new Error(String(error)))
+    once(new HookFailure(name, error))
   }
   if (answered) return true
-  timer = clock.after(timeoutMs, () => once(new HookTimeoutError(name, timeoutMs)))
+  timer = clock.after(timeoutMs, () => {
+    once(new HookFailure(name, new Error(`it gave no answer within ${timeoutMs / 1000} s`)))
+  })
   return false
 }
 
-/** A hook did not call back; the client it was asked for is closed. */
-export class HookTimeoutError extends Error {
-  constructor(name: string, timeoutMs: number) {
-    super(`the ${name} hook gave no answer within ${timeoutMs / 1000} s`)
-    this.name = 'HookTimeoutError'
+/**
+ * A hook threw, rejected or did not call back in time. The message may reach the client; what went wrong inside the
+ * hook is in `cause`, for the log alone.
+ */
+export class HookFailure extends Error {
+  constructor(name: string, cause: unknown) {
+    super(`the ${name} hook failed`, { cause })
+    this.name = 'HookFailure'
+  }
+
+  get reason(): string {
+    return this.cause instanceof Error ? this.cause.message : String(this.cause)
   }
 }

@@ -23,6 +23,7 @@ export class Retained {
   private changed = new Map<string, Message | undefined>()
   private readonly expiring = new Set<string>()
   private sweep: unknown
+  /** Topics, properties and payloads. */
   bytes = 0
 
   constructor(store: Store, clock: Clock, limits: { messagesMax: number; bytesMax: number }) {
@@ -55,7 +56,7 @@ export class Retained {
       if (present === undefined) return true
       this.drop(topic, present)
     } else {
-      const growth = message.payload.length - (present?.payload.length ?? 0)
+      const growth = sizeOf(message) - (present === undefined ? 0 : sizeOf(present))
       if (present === undefined && this.tree.size >= this.messagesMax) return false
       if (growth > 0 && this.bytes + growth > this.bytesMax) return false
       this.keep(topic, message.own())
@@ -96,14 +97,14 @@ export class Retained {
 
   private keep(topic: string, message: Message): void {
     const present = this.tree.get(topic)
-    this.bytes += message.payload.length - (present?.payload.length ?? 0)
+    this.bytes += sizeOf(message) - (present === undefined ? 0 : sizeOf(present))
     this.tree.set(topic, message)
     if (message.expiresAtMs > 0) this.expiring.add(topic)
     else this.expiring.delete(topic)
   }
 
   private drop(topic: string, message: Message): void {
-    this.bytes -= message.payload.length
+    this.bytes -= sizeOf(message)
     this.tree.delete(topic)
     this.expiring.delete(topic)
   }
@@ -128,4 +129,8 @@ export class Retained {
       this.sweepLater()
     })
   }
+}
+
+function sizeOf(message: Message): number {
+  return Buffer.byteLength(message.topic) + message.properties.length + message.payload.length
 }

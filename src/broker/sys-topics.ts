@@ -45,6 +45,8 @@ export class SysTopics {
     const { broker, sessions } = this
     const { counters, retained, router, store } = broker
     const connected = broker.connectedClients
+    const groups = [...router.sharedGroups()]
+    const droppedByGroups = groups.reduce((sum, group) => sum + group.dropped, 0)
     const figures: [topic: string, value: number | string][] = [
       ['uptime', `${Math.floor((broker.clock.now() - this.startedMs) / 1000)} seconds`],
       ['clients/connected', connected],
@@ -67,7 +69,8 @@ export class SysTopics {
       ['publish/bytes/received', counters.publishBytesReceived],
       ['publish/bytes/sent', counters.publishBytesSent],
       ['subscriptions/count', router.subscriptionCount],
-      ['shared_subscriptions/count', [...router.sharedGroups()].length],
+      ['shared_subscriptions/count', groups.length],
+      ['shared_subscriptions/dropped', droppedByGroups],
       ['retained messages/count', retained.count],
       ['store/messages/count', sessions.queuedCount + retained.count],
       ['store/messages/bytes', retained.bytes],

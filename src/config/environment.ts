@@ -30,7 +30,7 @@ export function readEnvironment(environment: Environment): Override[] {
     if (key === undefined) {
       const meant = nearest(variable, [...byVariable.keys(), CONFIG_VARIABLE])
       const help = meant === undefined ? 'unset it, or see the list in docs/limits.md' : `did you mean ${meant}?`
-      throw new UsageError('config-unknown-variable', `unknown environment variable ${variable}; ${help}`)
+      throw new UsageError('CONFIG_UNKNOWN_VARIABLE', `unknown environment variable ${variable}; ${help}`)
     }
     overrides.push({ path: key.path, text, source: variable })
   }

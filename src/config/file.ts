@@ -15,7 +15,7 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
   try {
     text = await readFile(file, 'utf8')
   } catch (error) {
-    throw new UsageError('config-unreadable', `cannot read the config file ${file}: ${reason(error)}`, error)
+    throw new UsageError('CONFIG_UNREADABLE', `cannot read the config file ${file}: ${reason(error)}`, error)
   }
   return parseConfigFile(file, text)
 }
@@ -30,7 +30,7 @@ export function parseConfigFile(file: string, text: string): ConfigFile {
   const error = document.errors[0]
   if (error !== undefined) {
     const sentence = error.message.split('\n')[0] ?? error.message
-    throw new UsageError('config-not-yaml', `${where(error.pos[0])} not valid YAML: ${sentence}`, error)
+    throw new UsageError('CONFIG_NOT_YAML', `${where(error.pos[0])} not valid YAML: ${sentence}`, error)
   }
   return {
     value: plainValue(document, file),
@@ -44,7 +44,7 @@ function plainValue(document: Document.Parsed, file: string): unknown {
   } catch (error) {
     // An alias without its anchor, or aliases that multiply without end.
     const text = error instanceof Error ? error.message : String(error)
-    throw new UsageError('config-not-yaml', `${file} not valid YAML: ${text}`, error)
+    throw new UsageError('CONFIG_NOT_YAML', `${file} not valid YAML: ${text}`, error)
   }
 }
 

@@ -22,6 +22,9 @@ export const limitsSchema = z.strictObject({
   /** Largest CONNECT. Client identifier, user name, password and will topic may have 65,535 bytes each. */
   connectPacketBytesMax: limit(256 * 1024, 128, 268_435_460),
   connectTimeoutMs: limit(10_000, 100, 3_600_000),
+  clientIdBytesMax: limit(65_535, 1, 65_535),
+  /** Topic, properties and payload of a will together: the broker keeps it as long as the client is there. */
+  willBytesMax: limit(128 * 1024, 0, 268_435_460),
   connectionsMax: limit(100_000, 1, COUNT_MAX),
   sessionsMax: limit(1_000_000, 1, COUNT_MAX),
   /** How long a 3.x session with clean session 0 outlives its connection, and the ceiling for what version 5 asks. */
@@ -31,6 +34,14 @@ export const limitsSchema = z.strictObject({
   topicBytesMax: limit(65_535, 1, 65_535),
   topicLevelsMax: limit(100, 1, 65_535),
   subscriptionsPerClientMax: limit(10_000, 1, COUNT_MAX),
+  /** Each subscription counts the bytes of its filter and 200 more. */
+  subscriptionBytesPerClientMax: limit(4 * MIB, 256, Number.MAX_SAFE_INTEGER),
+  /** The same for all clients together. */
+  subscriptionBytesMax: limit(1024 * MIB, 256, Number.MAX_SAFE_INTEGER),
+  /** Filters in one SUBSCRIBE or UNSUBSCRIBE. */
+  filtersPerPacketMax: limit(10_000, 1, COUNT_MAX),
+  /** Different `$share/name/filter`: each has a queue of its own. */
+  sharedGroupsMax: limit(10_000, 0, COUNT_MAX),
   /** Receive Maximum that the broker announces, and the window of what it sends to a 3.x client. */
   inflightMessagesMax: limit(1024, 1, 32_767),
   queuedMessagesMax: limit(100_000, 1, COUNT_MAX),
@@ -39,7 +50,7 @@ export const limitsSchema = z.strictObject({
   /** Bytes that wait for one connection's socket. */
   outboxBytesMax: limit(8 * MIB, 16 * 1024, Number.MAX_SAFE_INTEGER),
   retainedMessagesMax: limit(1_000_000, 0, COUNT_MAX),
-  /** Payload bytes of all retained messages, which are kept in memory. */
+  /** Topics, properties and payloads of all retained messages, which are kept in memory. */
   retainedBytesMax: limit(1024 * MIB, 0, Number.MAX_SAFE_INTEGER),
   userPropertiesMax: limit(1000, 0, 65_535),
   topicAliasMax: limit(64, 0, 65_535),

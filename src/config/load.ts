@@ -31,7 +31,7 @@ export function checkConfig(file: ConfigFile | undefined, overrides: readonly Ov
   const checked = configSchema.safeParse(value)
   if (checked.success) return checked.data
   const problem = describeProblem(checked.error, value)
-  throw new UsageError('config-invalid', `${place(problem, file, overrides)}: ${problem.text}`)
+  throw new UsageError('CONFIG_INVALID', `${place(problem, file, overrides)}: ${problem.text}`)
 }
 
 // An area whose lines are all commented out is null in YAML; to the user it is simply empty.

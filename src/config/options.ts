@@ -12,6 +12,7 @@ export interface LibraryOptions {
   readonly mqtt?: PartialConfig['mqtt']
   /** Listens for HTTP, with MQTT over WebSocket at /mqtt. Left out: does not. */
   readonly http?: PartialConfig['http']
+  readonly responseTopicPrefix?: PartialConfig['responseTopicPrefix']
   readonly sys?: PartialConfig['sys']
   readonly limits?: PartialConfig['limits']
 }
@@ -20,10 +21,10 @@ export interface LibraryOptions {
 export function configFromOptions(options: LibraryOptions = {}): Config {
   const { memory, ...rest } = options
   if (memory !== undefined && typeof memory !== 'boolean') {
-    throw new UsageError('option-invalid', `option memory: expected true or false, got '${String(memory)}'`)
+    throw new UsageError('OPTION_INVALID', `option memory: expected true or false, got '${String(memory)}'`)
   }
   if (memory === true && (rest.data !== undefined || (rest.durability ?? 'memory') !== 'memory')) {
-    throw new UsageError('option-conflict', 'options memory: true and data or durability exclude each other')
+    throw new UsageError('OPTION_CONFLICT', 'options memory: true and data or durability exclude each other')
   }
   const value = {
     ...rest,
@@ -35,5 +36,5 @@ export function configFromOptions(options: LibraryOptions = {}): Config {
   if (checked.success) return checked.data
   const problem = describeProblem(checked.error, value)
   const name = problem.path.join('.')
-  throw new UsageError('option-invalid', `${name === '' ? 'options' : `option ${name}`}: ${problem.text}`)
+  throw new UsageError('OPTION_INVALID', `${name === '' ? 'options' : `option ${name}`}: ${problem.text}`)
 }

@@ -52,16 +52,16 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number, p
 function explain(error: NodeJS.ErrnoException, portFlag: string): [code: string, text: string] {
   switch (error.code) {
     case 'EADDRINUSE':
-      return ['port-in-use', `the port is in use; stop the other program or choose another with ${portFlag}`]
+      return ['PORT_IN_USE', `the port is in use; stop the other program or choose another with ${portFlag}`]
     case 'EACCES':
-      return ['port-not-permitted', `this user may not use the port; choose one above 1023 with ${portFlag}`]
+      return ['PORT_NOT_PERMITTED', `this user may not use the port; choose one above 1023 with ${portFlag}`]
     case 'EADDRNOTAVAIL':
     case 'EAFNOSUPPORT':
-      return ['host-not-here', 'this machine does not have the address; choose another with --host']
+      return ['HOST_NOT_HERE', 'this machine does not have the address; choose another with --host']
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return ['host-unknown', 'the host name is not known; choose another with --host']
+      return ['HOST_UNKNOWN', 'the host name is not known; choose another with --host']
     default:
-      return ['listen-failed', error.message]
+      return ['LISTEN_FAILED', error.message]
   }
 }

@@ -97,6 +97,10 @@ export class Router {
     return this.groups.get(groupKey(shareName, filter))
   }
 
+  get sharedGroupCount(): number {
+    return this.groups.size
+  }
+
   sharedGroups(): IterableIterator<SharedGroup> {
     return this.groups.values()
   }

@@ -5,7 +5,7 @@ import type { QoS } from '../../message/qos.ts'
 import type { Connection } from './connection.ts'
 import { announceSubscribed, announceUnsubscribed } from './life-signs.ts'
 import { replayRetained } from './retained-replay.ts'
-import { filterProblem, subscribeAll } from './subscribe.ts'
+import { filterProblem, sendSuback, subscribeAll } from './subscribe.ts'
 
 // What aedes documents of its client, beyond events: for hooks and plugins that act on one client in the process.
 
@@ -46,6 +46,9 @@ export function subscribe(connection: Connection, request: SubscribeRequest, don
     setImmediate(() => {
       announceSubscribed(connection, requests, granted)
       connection.broker.whenCommitted(session.changeEpoch, () => {
+        // With a packet identifier it is as if the client had asked itself.
+        const { messageId } = request as { messageId?: number }
+        if (messageId !== undefined) sendSuback(connection, messageId, granted)
         replayRetained(connection, session, granted)
         done()
       })

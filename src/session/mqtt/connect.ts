@@ -62,6 +62,14 @@ function whyRefused(connection: Connection, packet: ConnectPacket): ClientError 
   if (version === VERSION_31 && (clientId === '' || clientId.length > broker.maxClientsIdLength)) {
     return new ClientError(ReasonCode.ClientIdentifierNotValid, 'identifier rejected')
   }
+  const { clientIdBytesMax } = broker.config.limits
+  // MQTT-3.1.3-8
+  if (clientId.length * 3 > clientIdBytesMax && Buffer.byteLength(clientId) > clientIdBytesMax) {
+    return new ClientError(
+      ReasonCode.ClientIdentifierNotValid,
+      `the identifier is longer than ${clientIdBytesMax} bytes`,
+    )
+  }
   // MQTT-3.1.3-8 of 3.1.1: without an identifier there is nothing to find the session by.
   if (version === 4 && clientId === '' && !packet.cleanStart) {
     return new ClientError(ReasonCode.ClientIdentifierNotValid, 'identifier rejected')
@@ -70,11 +78,30 @@ function whyRefused(connection: Connection, packet: ConnectPacket): ClientError 
   if (version !== 5 && !keepAliveFits(packet.keepAliveSeconds, keepAliveMax(connection))) {
     return new ClientError(ReasonCode.ClientIdentifierNotValid, 'keep alive limit exceeded')
   }
-  if (will !== undefined && levelCount(will.topic) > broker.maxTopicLevels) {
-    return new ClientError(ReasonCode.TopicNameInvalid, 'topic has too many levels')
+  if (will !== undefined) {
+    const refusal = whyWillRefused(connection, will)
+    if (refusal !== undefined) return refusal
   }
   if (!connection.context.sessions.hasRoomFor(clientId)) {
     return new ClientError(ReasonCode.QuotaExceeded, 'the broker keeps as many sessions as it may')
+  }
+  return undefined
+}
+
+function whyWillRefused(
+  { broker }: Connection,
+  { topic, payload, forwardProperties }: NonNullable<ConnectPacket['will']>,
+): ClientError | undefined {
+  const { topicBytesMax, willBytesMax } = broker.config.limits
+  if (levelCount(topic) > broker.maxTopicLevels) {
+    return new ClientError(ReasonCode.TopicNameInvalid, 'topic has too many levels')
+  }
+  const topicBytes = Buffer.byteLength(topic)
+  if (topicBytes > topicBytesMax) {
+    return new ClientError(ReasonCode.TopicNameInvalid, `the topic is longer than ${topicBytesMax} bytes`)
+  }
+  if (topicBytes + forwardProperties.length + payload.length > willBytesMax) {
+    return new ClientError(ReasonCode.QuotaExceeded, `the will is larger than ${willBytesMax} bytes`)
   }
   return undefined
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { BrokerClient } from '../../broker/broker.ts'
-import { callHook } from '../../broker/hooks.ts'
+import { callHook, HookFailure } from '../../broker/hooks.ts'
 import type { Transport } from '../../listener/transport.ts'
 import { EMPTY } from '../../message/message.ts'
 import { encodeWithin } from '../../wire/mqtt/fit-properties.ts'
@@ -208,7 +208,10 @@ export class Connection extends AedesClient implements BrokerClient {
     this.connecting = false
     if (this.registered) {
       if (broker.log.isLevelEnabled('info')) {
-        broker.log.info(this.logFields({ reason: reasonName(reasonCode) }), 'client disconnected')
+        broker.log.info(
+          this.logFields({ reason: reasonCode === 0 ? 'the client disconnected' : reasonName(reasonCode) }),
+          'client disconnected',
+        )
       }
       broker.unregisterClient(this)
     }
@@ -241,7 +244,10 @@ export class Connection extends AedesClient implements BrokerClient {
     const { broker } = this
     let held = false
     const answeredAtOnce = callHook<T>(broker.clock, broker.config.limits.hookTimeoutMs, name, hook, (error, value) => {
-      if (error !== null) broker.counters.hookFailures++
+      if (error instanceof HookFailure) {
+        broker.counters.hookFailures++
+        broker.log.error(this.logFields({ error: error.cause }), `${error.message}: ${error.reason}`)
+      }
       if (this.closed) tooLate()
       else next(error, value)
       if (held) this.receiver.release()

@@ -15,10 +15,13 @@ export function forward(connection: Connection, message: Message, qos: QoS): Mes
   try {
     const forwarded = broker.authorizeForward(connection, packet)
     if (!forwarded) return undefined
+    const problem = broker.topicProblem(forwarded.topic)
+    if (problem !== undefined) throw new Error(problem)
     return fromAedesPacket(forwarded, message.publisher, now, message)
   } catch (error) {
     broker.counters.hookFailures++
-    broker.log.error({ clientId: connection.id, error }, 'the authorizeForward hook threw')
+    const { message: reason } = error as Error
+    broker.log.error({ clientId: connection.id, error }, `the authorizeForward hook failed: ${reason}`)
     return undefined
   }
 }

@@ -107,9 +107,7 @@ export class IncomingPublishes {
     const { connection } = this
     const { broker, version5 } = connection
     const { limits } = broker.config
-    const packet = decodePublish(buffer, at, bodyStart, frameEnd, connection.wireVersion, 'client', {
-      userPropertiesMax: limits.userPropertiesMax,
-    })
+    const packet = decodePublish(buffer, at, bodyStart, frameEnd, connection.wireVersion, 'client', limits)
     broker.counters.publishReceived++
     broker.counters.publishBytesReceived += packet.payload.length
     let { topic } = packet

@@ -9,6 +9,7 @@ import {
 } from '../../wire/mqtt/frame.ts'
 import { FrameCollector, packetTooLarge } from '../../wire/mqtt/frame-collector.ts'
 import { PacketType } from '../../wire/mqtt/packet-type.ts'
+import type { DecodeLimits } from '../../wire/mqtt/properties.ts'
 import { malformed, type ProtocolError, violation } from '../../wire/mqtt/protocol-error.ts'
 import { ReasonCode } from '../../wire/mqtt/reason-codes.ts'
 import { handleConnect } from './connect.ts'
@@ -42,7 +43,7 @@ export class Receiver implements TransportHandler {
     this.packetBytesMax = connection.context.broker.config.limits.connectPacketBytesMax
   }
 
-  private get decodeLimits(): { readonly userPropertiesMax: number } {
+  private get decodeLimits(): DecodeLimits {
     return this.connection.context.broker.config.limits
   }
 

@@ -8,7 +8,7 @@ import { deliver, deliverFrames } from './deliver.ts'
 import { Outgoing } from './outgoing.ts'
 import { continueReplay, type Replay } from './retained-replay.ts'
 import { encodeSession } from './session-record.ts'
-import { type ClientSubscription, encodeSubscription } from './subscription-record.ts'
+import { type ClientSubscription, encodeSubscription, subscriptionBytes } from './subscription-record.ts'
 
 /** Session Expiry Interval that means "never" (MQTT 5, section 3.1.2.11.2). */
 export const NEVER_EXPIRES = 0xffffffff
@@ -29,6 +29,8 @@ export class Session implements GroupMember {
   /** Wall time at which the connection ended; 0: connected. */
   disconnectedAtMs = 0
   subscriptions: Map<string, ClientSubscription> | undefined
+  /** What they count against the limits. */
+  subscriptionBytes = 0
   /** Subscribed in the process to what aedes tells of clients. */
   seesLifeSigns = false
   private readonly context: MqttContext
@@ -128,6 +130,7 @@ export class Session implements GroupMember {
   /** As `subscribe`, for a subscription that is in the store already. */
   restoreSubscription(subscription: ClientSubscription): boolean {
     this.subscriptions ??= new Map()
+    if (!this.subscriptions.has(subscription.requested)) this.countSubscription(subscription.requested, 1)
     this.subscriptions.set(subscription.requested, subscription)
     const { router } = this.context.broker
     const { filter, shareName } = subscription
@@ -146,6 +149,7 @@ export class Session implements GroupMember {
     const subscription = this.subscriptions?.get(requested)
     if (subscription === undefined) return false
     this.subscriptions?.delete(requested)
+    this.countSubscription(requested, -1)
     const { router, store } = this.context.broker
     const { filter, shareName } = subscription
     if (shareName === '') router.unsubscribe(filter, this)
@@ -159,6 +163,12 @@ export class Session implements GroupMember {
     }
     if (this.stored) store.commit.del(subscriptionKey(this.clientId, requested))
     return true
+  }
+
+  private countSubscription(requested: string, sign: 1 | -1): void {
+    const bytes = sign * subscriptionBytes(requested)
+    this.subscriptionBytes += bytes
+    this.context.sessions.subscriptionBytes += bytes
   }
 
   /** Lets the groups hand over what waited for a member with room. */

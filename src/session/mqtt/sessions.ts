@@ -33,6 +33,8 @@ export interface TakenUp {
 
 /** All sessions by client identifier, connected or not. */
 export class Sessions {
+  /** What the subscriptions of all sessions count against their limit. */
+  subscriptionBytes = 0
   private readonly broker: Broker
   private readonly context: MqttContext
   private readonly byId = new Map<string, Session>()

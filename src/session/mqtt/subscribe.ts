@@ -9,7 +9,7 @@ import type { Connection } from './connection.ts'
 import { announceSubscribed } from './life-signs.ts'
 import { replayRetained } from './retained-replay.ts'
 import type { Session } from './session.ts'
-import type { ClientSubscription } from './subscription-record.ts'
+import { type ClientSubscription, subscriptionBytes } from './subscription-record.ts'
 
 /** What came of one requested subscription: SUBACK's reason code, and the subscription where it was made. */
 export interface Granted {
@@ -38,17 +38,27 @@ export function handleSubscribe(connection: Connection, packet: SubscribePacket)
       connection.fail(error)
       return
     }
-    const reasonCodes = granted.map(({ reasonCode }) =>
-      !connection.version5 && reasonCode >= FAILURE ? FAILURE : reasonCode,
-    )
-    const bytes = connection.encode({ type: 'suback', packetId: packet.packetId, reasonCodes, properties: {} })
-    const changed = granted.some(({ subscription }) => subscription !== undefined)
-    connection.replies.send(bytes, changed ? session.changeEpoch : 0, () => {
+    sendSuback(connection, packet.packetId, granted, () => {
       // Here and not earlier: what is retained now is not older than any message that went out before it.
       replayRetained(connection, session, granted)
     })
     announceSubscribed(connection, requests, granted)
   })
+}
+
+/** SUBACK, behind the commit of what was granted; `then` runs when it is on its way. */
+export function sendSuback(
+  connection: Connection,
+  packetId: number,
+  granted: readonly Granted[],
+  then?: () => void,
+): void {
+  const reasonCodes = granted.map(({ reasonCode }) =>
+    !connection.version5 && reasonCode >= FAILURE ? FAILURE : reasonCode,
+  )
+  const bytes = connection.encode({ type: 'suback', packetId, reasonCodes, properties: {} })
+  const changed = granted.some(({ subscription }) => subscription !== undefined)
+  connection.replies.send(bytes, changed ? (connection.session?.changeEpoch ?? 0) : 0, then)
 }
 
 /** Asks the `authorizeSubscribe` hook about all filters at once, then makes what it permits, in the order asked. */
@@ -111,10 +121,13 @@ export function filterProblem(connection: Connection, filter: string): string | 
 }
 
 function grant(connection: Connection, session: Session, permission: AedesSubscription, identifier: number): Granted {
-  const { limits } = connection.broker.config
   const requested = permission.topic
+  if (typeof requested !== 'string' || filterProblem(connection, requested) !== undefined) {
+    return { reasonCode: ReasonCode.TopicFilterInvalid, ...REFUSED }
+  }
   const isKnown = session.subscriptions?.has(requested) === true
-  if (!isKnown && (session.subscriptions?.size ?? 0) >= limits.subscriptionsPerClientMax) {
+  const shared = parseSharedFilter(requested)
+  if (!isKnown && !hasRoomFor(connection, session, requested, shared)) {
     return { reasonCode: ReasonCode.QuotaExceeded, ...REFUSED }
   }
   if (connection.version5 && session.stores && connection.broker.store.commit.failure !== undefined) {
@@ -122,7 +135,6 @@ function grant(connection: Connection, session: Session, permission: AedesSubscr
   }
   const { qos, nl, rap, rh } = permission
   if ((qos as number) !== 0 && qos !== 1 && qos !== 2) return { reasonCode: FAILURE, ...REFUSED }
-  const shared = parseSharedFilter(requested)
   const subscription: ClientSubscription = {
     requested,
     filter: shared?.filter ?? requested,
@@ -135,4 +147,21 @@ function grant(connection: Connection, session: Session, permission: AedesSubscr
   }
   const isNew = session.subscribe(subscription)
   return { reasonCode: qos, subscription, isNew }
+}
+
+/** Whether one more subscription stays within the limits of the client, of all clients, and of shared groups. */
+function hasRoomFor(
+  connection: Connection,
+  session: Session,
+  requested: string,
+  shared: ReturnType<typeof parseSharedFilter>,
+): boolean {
+  const { broker, context } = connection
+  const { limits } = broker.config
+  if ((session.subscriptions?.size ?? 0) >= limits.subscriptionsPerClientMax) return false
+  const bytes = subscriptionBytes(requested)
+  if (session.subscriptionBytes + bytes > limits.subscriptionBytesPerClientMax) return false
+  if (context.sessions.subscriptionBytes + bytes > limits.subscriptionBytesMax) return false
+  if (shared === undefined || broker.router.sharedGroup(shared.shareName, shared.filter) !== undefined) return true
+  return broker.router.sharedGroupCount < limits.sharedGroupsMax
 }

@@ -48,3 +48,11 @@ export function decodeSubscription(
     identifier: record.readUInt32BE(2),
   }
 }
+
+// About what a subscription takes in the session, in the trie and in the store beside its filter.
+const SUBSCRIPTION_BYTES = 200
+
+/** What a subscription counts against the limits; `requested` as in SUBSCRIBE. */
+export function subscriptionBytes(requested: string): number {
+  return SUBSCRIPTION_BYTES + Buffer.byteLength(requested)
+}

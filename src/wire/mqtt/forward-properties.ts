@@ -2,11 +2,11 @@ import { EMPTY } from '../../message/message.ts'
 import type { Properties } from './packet.ts'
 import { PacketReader } from './packet-reader.ts'
 import { PacketWriter } from './packet-writer.ts'
-import { readPropertyList, writePropertyList } from './properties.ts'
+import { defaultDecodeLimits, readPropertyList, writePropertyList } from './properties.ts'
 import { FORWARD } from './property-table.ts'
 
 // These bytes were checked when they came in, with the limit that held then.
-const noLimits = { userPropertiesMax: Number.POSITIVE_INFINITY }
+const noLimits = { ...defaultDecodeLimits, userPropertiesMax: Number.POSITIVE_INFINITY }
 
 /** The properties in `Message.properties`; bytes values are views into it. Throws ProtocolError when it is not well-formed. */
 export function decodeForwardProperties(bytes: Buffer): Properties {

@@ -9,9 +9,11 @@ import { ReasonCode } from './reason-codes.ts'
 export interface DecodeLimits {
   /** User properties in one packet or will; more are refused with 0x97. */
   readonly userPropertiesMax: number
+  /** Topic filters in one SUBSCRIBE or UNSUBSCRIBE; more are refused with 0x97. */
+  readonly filtersPerPacketMax: number
 }
 
-export const defaultDecodeLimits: DecodeLimits = { userPropertiesMax: 1000 }
+export const defaultDecodeLimits: DecodeLimits = { userPropertiesMax: 1000, filtersPerPacketMax: 10_000 }
 
 /**
  * Reads the properties of a packet of `type`, their length included. A property that is not for this packet, or that

@@ -18,7 +18,10 @@ export function decodeSubscribe(reader: PacketReader, version: ProtocolVersion, 
   const subscriptionIdentifier = properties.subscriptionIdentifiers?.[0] ?? 0
   delete properties.subscriptionIdentifiers
   const subscriptions: SubscriptionRequest[] = []
-  while (reader.remaining > 0) subscriptions.push(readRequest(reader, version))
+  while (reader.remaining > 0) {
+    if (subscriptions.length >= limits.filtersPerPacketMax) throw tooManyFilters(limits)
+    subscriptions.push(readRequest(reader, version))
+  }
   if (subscriptions.length === 0) throw violation('SUBSCRIBE without a topic filter') // MQTT-3.8.3-2
   return { type: 'subscribe', packetId, subscriptionIdentifier, subscriptions, properties }
 }
@@ -53,6 +56,10 @@ export function readFilter(reader: PacketReader): string {
   const problem = topicFilterProblem(filter)
   if (problem !== undefined) throw new ProtocolError(ReasonCode.TopicFilterInvalid, `a topic filter ${problem}`)
   return filter
+}
+
+export function tooManyFilters(limits: DecodeLimits): ProtocolError {
+  return new ProtocolError(ReasonCode.QuotaExceeded, `more than ${limits.filtersPerPacketMax} topic filters`)
 }
 
 export function encodeSubscribe(packet: SubscribePacket, version: ProtocolVersion): Buffer {

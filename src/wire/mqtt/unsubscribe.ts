@@ -4,7 +4,7 @@ import { PacketType } from './packet-type.ts'
 import { PacketWriter } from './packet-writer.ts'
 import { type DecodeLimits, readProperties, writeProperties } from './properties.ts'
 import { violation } from './protocol-error.ts'
-import { readFilter } from './subscribe.ts'
+import { readFilter, tooManyFilters } from './subscribe.ts'
 
 /** Reads UNSUBSCRIBE (MQTT 5 and 3.1.1, section 3.10). An ill-formed filter is 0x8f, of the whole packet. */
 export function decodeUnsubscribe(
@@ -15,7 +15,10 @@ export function decodeUnsubscribe(
   const packetId = reader.packetId()
   const properties = version === 5 ? readProperties(reader, PacketType.Unsubscribe, limits) : {}
   const filters: string[] = []
-  while (reader.remaining > 0) filters.push(readFilter(reader))
+  while (reader.remaining > 0) {
+    if (filters.length >= limits.filtersPerPacketMax) throw tooManyFilters(limits)
+    filters.push(readFilter(reader))
+  }
   if (filters.length === 0) throw violation('UNSUBSCRIBE without a topic filter') // MQTT-3.10.3-2
   return { type: 'unsubscribe', packetId, filters, properties }
 }

@@ -126,7 +126,7 @@ describe('sluice start', () => {
 
   test('answers a broker that cannot start with its one line and exit code 1', async () => {
     const { errors, exitCode } = await run('start --log-level silent', async () => {
-      throw new SluiceError('port-in-use', 'cannot listen on 127.0.0.1:1883: the port is in use')
+      throw new SluiceError('PORT_IN_USE', 'cannot listen on 127.0.0.1:1883: the port is in use')
     })
     expect([errors, exitCode]).toEqual(['sluice: cannot listen on 127.0.0.1:1883: the port is in use\n', 1])
   })

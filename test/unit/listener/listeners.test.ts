@@ -61,7 +61,7 @@ describe.each([
   test('on a port in use says what to do', async () => {
     const { port } = await listen(kind)
     await expect(listen(kind, 10, port)).rejects.toMatchObject({
-      code: 'port-in-use',
+      code: 'PORT_IN_USE',
       exitCode: 1,
       message: `cannot listen on 127.0.0.1:${port}: the port is in use; stop the other program or choose another with ${flag}`,
     })

@@ -14,6 +14,6 @@ test('a start that fails at a listener says so, with everything closed behind it
   const taken = createServer()
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
   const { port } = taken.address() as AddressInfo
-  await expect(createBroker({ memory: true, mqtt: { port } })).rejects.toMatchObject({ code: 'port-in-use' })
+  await expect(createBroker({ memory: true, mqtt: { port } })).rejects.toMatchObject({ code: 'PORT_IN_USE' })
   await new Promise((resolve) => taken.close(resolve))
 })
