@@ -32,6 +32,8 @@ export class PublishPipeline {
       const delivery = deliveries[i] as (typeof deliveries)[number]
       delivery.destination.offer(message, delivery)
     }
+    // Frames that were encoded for those who are here now would double what a retained message takes.
+    if (message.retain) message.frames = undefined
   }
 
   /** `split` makes the messages of the run, asked for at most once, and only when a destination needs them. */

@@ -3,7 +3,7 @@ import type { QoS } from '../../message/qos.ts'
 import { levelCount } from '../../message/topic.ts'
 import type { FrameRun, Route } from '../../router/destination.ts'
 import { packedLength, packedWidth, readRemainingLength } from '../../wire/mqtt/frame.ts'
-import { decodePublish } from '../../wire/mqtt/publish.ts'
+import { DUP, decodePublish } from '../../wire/mqtt/publish.ts'
 import { ProtocolError } from '../../wire/mqtt/protocol-error.ts'
 import { ReasonCode } from '../../wire/mqtt/reason-codes.ts'
 import { acceptPublish } from './accept-publish.ts'
@@ -51,12 +51,12 @@ export class IncomingPublishes {
       return frameEnd
     }
     const qos = ((first >> 1) & 3) as QoS
-    const packetId = ((buffer[rest] as number) << 8) | (buffer[rest + 1] as number)
-    rest += version5 ? 3 : 2
+    const packetId = qos === 0 ? 0 : ((buffer[rest] as number) << 8) | (buffer[rest + 1] as number)
+    rest += (qos === 0 ? 0 : 2) + (version5 ? 1 : 0)
     if (
-      qos === 0 ||
       (qos as number) === 3 ||
-      packetId === 0 ||
+      // DUP has no place at QoS 0 (MQTT-3.3.1-2), nor has a packet identifier of 0 above it (MQTT-2.2.1-3).
+      (qos === 0 ? (first & DUP) !== 0 : packetId === 0) ||
       rest > frameEnd ||
       (version5 && buffer[rest - 1] !== 0)
     ) {
