@@ -1,0 +1,101 @@
+import type { Duplex } from 'node:stream'
+import { type Broker, createBroker } from '../../../src/index.ts'
+import type { Backend } from '../../../src/store/backend.ts'
+import { openSocket } from '../../support/mosquitto-peer.ts'
+import { PowerCutDisk } from './power-cut-disk.ts'
+import { Random } from './random.ts'
+import { pause } from './stage.ts'
+import type { World } from './world.ts'
+
+const SYNC_MS = 8
+
+/** Where the mocked `openFolder` finds the disk that a broker is to run on. */
+export const socket: { next: (() => Backend) | undefined } = { next: undefined }
+
+/** A broker in this process on a disk that forgets what was not synced; it denies publishing below `denied/`. */
+export class PowerCutWorld implements World {
+  readonly deniedTopic = 'denied/topic'
+  readonly deniedFilter = 'denied/#'
+  readonly disk: PowerCutDisk
+  private broker: Broker | undefined
+  private readonly random: Random
+  private readonly connections = new Set<Duplex>()
+
+  constructor(seed: number, disk = new PowerCutDisk()) {
+    this.random = new Random(seed)
+    this.disk = disk
+  }
+
+  async start(): Promise<void> {
+    this.broker = await this.launch()
+  }
+
+  async failToStart(random: Random): Promise<void> {
+    const starting = this.launch()
+    await pause(random.below(5))
+    this.disk.cut()
+    await starting.then(quietly, () => {})
+  }
+
+  async open(): Promise<Duplex> {
+    const connection = await openSocket(this.broker?.addresses[0]?.port ?? 0)
+    this.connections.add(connection)
+    connection.once('close', () => this.connections.delete(connection))
+    return connection
+  }
+
+  async crash(random: Random): Promise<string> {
+    const { broker } = this
+    if (broker === undefined) return 'not running'
+    this.broker = undefined
+    const way = random.next()
+    if (way < 0.1) {
+      await broker.close()
+      return 'closed'
+    }
+    if (way < 0.3) {
+      const closing = broker.close().catch(() => {})
+      await pause(random.below(10))
+      this.powerOff()
+      await closing
+      return 'cut while it closed'
+    }
+    this.powerOff()
+    await quietly(broker)
+    return 'cut'
+  }
+
+  rows(): Promise<[key: Buffer, value: Buffer][]> {
+    return this.disk.all()
+  }
+
+  async stop(): Promise<void> {
+    this.powerOff()
+    if (this.broker !== undefined) await quietly(this.broker)
+  }
+
+  private powerOff(): void {
+    this.disk.cut()
+    // Nothing that the broker does from now on leaves it.
+    for (const connection of this.connections) connection.destroy()
+  }
+
+  private async launch(): Promise<Broker> {
+    const { disk, random } = this
+    socket.next = () => disk.plugIn(() => (random.chance(0.5) ? 0 : random.below(SYNC_MS)))
+    return createBroker({
+      data: 'on the disk that forgets',
+      durability: 'fsync',
+      mqtt: { port: 0 },
+      sys: { intervalSeconds: 0 },
+      authorizePublish: (_client, packet, done) => {
+        done(packet.topic.startsWith('denied/') ? new Error('not permitted') : null)
+      },
+    })
+  }
+}
+
+/** What has no power cannot close properly. */
+async function quietly(broker: Broker): Promise<void> {
+  await broker.close().catch(() => {})
+}

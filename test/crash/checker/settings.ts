@@ -1,0 +1,8 @@
+/** How long each checker runs; 0: the short form. Set by `npm run test:crash -- --minutes N`. */
+export const checkerMinutes = Number(process.env['CRASH_CHECKER_MINUTES'] ?? 0)
+
+/** The seed that was asked for with `--seed N`, or a new one. */
+export function checkerSeed(): number {
+  const given = process.env['CRASH_CHECKER_SEED']
+  return given === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(given)
+}

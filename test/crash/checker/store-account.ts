@@ -1,0 +1,130 @@
+import { decodeHead } from '../../../src/store/fifo-head.ts'
+import {
+  entryBodyId,
+  entrySeq,
+  KIND_BODY,
+  KIND_ENTRY,
+  KIND_HEAD,
+  KIND_INCOMING,
+  KIND_META,
+  KIND_RETAINED,
+  KIND_SESSION,
+  KIND_SUBSCRIPTION,
+  KIND_WILL,
+  numberOfKey,
+  parseIncomingKey,
+  parseSubscriptionKey,
+  readU48,
+  stringOfKey,
+} from '../../../src/store/keys.ts'
+import { decodeSession } from '../../../src/session/mqtt/session-record.ts'
+
+const GROUP = 'group:'
+
+/** How many keys of each kind are in a store. */
+export interface Account {
+  sessions: number
+  retained: string[]
+  wills: number
+  incoming: number
+  entries: number
+  bodies: number
+  heads: number
+  /** Queue and number of each entry. */
+  readonly left: string[]
+  /** Keys that belong to nothing. */
+  readonly problems: string[]
+}
+
+/** Says for every key in a store to what it belongs, and which belong to nothing. */
+export function accountFor(rows: readonly (readonly [key: Buffer, value: Buffer])[]): Account {
+  const account: Account = {
+    sessions: 0,
+    retained: [],
+    wills: 0,
+    incoming: 0,
+    entries: 0,
+    bodies: 0,
+    heads: 0,
+    left: [],
+    problems: [],
+  }
+  const sessions = new Set<string>()
+  const owners = new Set<number>()
+  const names = new Map<number, string>()
+  const subscribed = new Set<string>()
+  const heads = new Map<number, { headSeq: number; reservedSeq: number; doomed: boolean }>()
+  const bodies = new Set<number>()
+  const used = new Set<number>()
+  const each = (kind: number, use: (key: Buffer, value: Buffer) => void): void => {
+    for (const [key, value] of rows) if (key[0] === kind) use(key, value)
+  }
+  const problem = (text: string): void => void account.problems.push(text)
+  each(KIND_SESSION, (key, value) => {
+    sessions.add(stringOfKey(key))
+    const { number } = decodeSession(value)
+    names.set(number, stringOfKey(key))
+    if (owners.has(number)) problem(`two owners of the queue ${number}`)
+    owners.add(number)
+  })
+  account.sessions = sessions.size
+  each(KIND_SUBSCRIPTION, (key) => {
+    const { clientId, filter } = parseSubscriptionKey(key)
+    if (!sessions.has(clientId)) problem(`a subscription of ${clientId}, which has no session`)
+    if (filter.startsWith('$share/')) subscribed.add(filter.slice('$share/'.length))
+  })
+  each(KIND_META, (key, value) => {
+    const name = stringOfKey(key)
+    if (!name.startsWith(GROUP)) return
+    if (!subscribed.has(name.slice(GROUP.length))) problem(`${name} without a member`)
+    for (const number of [readU48(value, 0), readU48(value, 6)]) {
+      if (owners.has(number)) problem(`two owners of the queue ${number}`)
+      owners.add(number)
+    }
+  })
+  each(KIND_WILL, () => account.wills++)
+  each(KIND_RETAINED, (key) => account.retained.push(stringOfKey(key)))
+  each(KIND_INCOMING, (key) => {
+    account.incoming++
+    const { sessionNumber } = parseIncomingKey(key)
+    if (!owners.has(sessionNumber))
+      problem(`an incoming identifier of the session ${sessionNumber}, which is not there`)
+  })
+  each(KIND_HEAD, (key, value) => {
+    account.heads++
+    const head = decodeHead(value)
+    heads.set(numberOfKey(key), head)
+    if (!owners.has(numberOfKey(key)) && !head.doomed) problem(`the head ${numberOfKey(key)} has no owner`)
+  })
+  each(KIND_BODY, (key) => {
+    account.bodies++
+    bodies.add(numberOfKey(key))
+  })
+  each(KIND_ENTRY, (key) => {
+    account.entries++
+    const fifoId = readU48(key, 1)
+    const head = heads.get(fifoId)
+    const seq = entrySeq(key)
+    account.left.push(`${names.get(fifoId) ?? fifoId} ${seq}`)
+    if (head === undefined) problem(`the entry ${fifoId}/${seq} has no head`)
+    else if (seq < head.headSeq || seq >= head.reservedSeq) problem(`the entry ${fifoId}/${seq} is outside its head`)
+    const bodyId = entryBodyId(key)
+    if (bodyId === 0) return
+    used.add(bodyId)
+    if (!bodies.has(bodyId)) problem(`the entry ${fifoId}/${seq} has lost its message ${bodyId}`)
+  })
+  for (const bodyId of bodies) if (!used.has(bodyId)) problem(`the message ${bodyId} belongs to no queue`)
+  const known = new Set([
+    KIND_META,
+    KIND_SESSION,
+    KIND_SUBSCRIPTION,
+    KIND_WILL,
+    KIND_RETAINED,
+    KIND_INCOMING,
+    KIND_HEAD,
+    KIND_ENTRY,
+    KIND_BODY,
+  ])
+  for (const [key] of rows) if (!known.has(key[0] ?? 0)) problem(`a key of an unknown kind: ${key.toString('hex')}`)
+  return account
+}
