@@ -10,9 +10,10 @@ import {
 import { FrameCollector, packetTooLarge } from '../../wire/mqtt/frame-collector.ts'
 import { PacketType } from '../../wire/mqtt/packet-type.ts'
 import type { DecodeLimits } from '../../wire/mqtt/properties.ts'
-import { malformed, type ProtocolError, violation } from '../../wire/mqtt/protocol-error.ts'
+import { malformed, ProtocolError, violation } from '../../wire/mqtt/protocol-error.ts'
 import { ReasonCode } from '../../wire/mqtt/reason-codes.ts'
 import { handleConnect } from './connect.ts'
+import { ClientError } from './client-error.ts'
 import type { Connection } from './connection.ts'
 import { handlePacket } from './handle-packet.ts'
 import { IncomingPublishes } from './incoming-publishes.ts'
@@ -115,7 +116,12 @@ export class Receiver implements TransportHandler {
     try {
       this.frames(chunk)
     } catch (error) {
-      this.connection.fail(error instanceof Error ? error : new Error(String(error)))
+      const { connection } = this
+      if (!(error instanceof ProtocolError) && !(error instanceof ClientError)) {
+        // Not the client's doing: a mistake in the broker, which must cost this one connection and be seen.
+        connection.broker.log.error(connection.logFields({ error }), 'a packet met a fault in the broker')
+      }
+      connection.fail(error instanceof Error ? error : new Error(String(error)))
     }
   }
 
