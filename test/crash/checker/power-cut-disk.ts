@@ -1,5 +1,5 @@
 import type { Backend } from '../../../src/store/backend.ts'
-import { Batch } from '../../../src/store/batch.ts'
+import type { Batch } from '../../../src/store/batch.ts'
 import { MemoryBackend } from '../../../src/store/memory/memory-backend.ts'
 
 const END = Buffer.alloc(1, 0xff)
@@ -12,8 +12,10 @@ const ALL = 1_000_000
 export class PowerCutDisk {
   /** Batches that were synced. */
   synced = 0
-  /** The power goes with this many batches synced, before or after the last of them has been told; 0: stays on. */
-  cutAfter = 0
+  /** The power goes at the sync with this number, and not again; 0: it stays on. */
+  cutAt = 0
+  /** What becomes of that batch: it is on disk and nobody was told, or it is not. */
+  cutKeeps = false
   onCut: () => void = () => {}
   private rows = new MemoryBackend()
   private cable: Cable | undefined
@@ -31,15 +33,6 @@ export class PowerCutDisk {
 
   all(): Promise<[key: Buffer, value: Buffer][]> {
     return this.rows.scan(Buffer.alloc(0), END, ALL, Number.POSITIVE_INFINITY)
-  }
-
-  /** The same disk with what is on it now, to be cut apart from this one. */
-  async copy(): Promise<PowerCutDisk> {
-    const disk = new PowerCutDisk()
-    const batch = new Batch()
-    for (const [key, value] of await this.all()) batch.put(key, value)
-    await new Promise<void>((resolve) => disk.rows.write(batch, () => resolve()))
-    return disk
   }
 }
 
@@ -66,20 +59,26 @@ class Cable implements Backend {
         done(new Error('no power'))
         return
       }
+      const isLast = this.disk.synced + 1 === this.disk.cutAt
+      if (isLast && !this.disk.cutKeeps) {
+        this.goDark(done)
+        return
+      }
       this.rows.write(batch, () => {
         this.disk.synced++
-        if (this.disk.synced !== this.disk.cutAfter) {
-          done(undefined)
-          return
-        }
-        // On disk, and nobody is told.
-        this.isCut = true
-        this.disk.onCut()
-        done(new Error('no power'))
+        if (isLast) this.goDark(done)
+        else done(undefined)
       })
     }
     if (ms > 0) setTimeout(finish, ms)
     else setImmediate(finish)
+  }
+
+  private goDark(done: (error: Error) => void): void {
+    this.isCut = true
+    this.disk.cutAt = 0
+    this.disk.onCut()
+    done(new Error('no power'))
   }
 
   get(key: Buffer): Promise<Buffer | undefined> {

@@ -16,14 +16,16 @@ export const socket: { next: (() => Backend) | undefined } = { next: undefined }
 export class PowerCutWorld implements World {
   readonly deniedTopic = 'denied/topic'
   readonly deniedFilter = 'denied/#'
-  readonly disk: PowerCutDisk
+  readonly disk = new PowerCutDisk()
+  private readonly syncMs: number
   private broker: Broker | undefined
   private readonly random: Random
   private readonly connections = new Set<Duplex>()
 
-  constructor(seed: number, disk = new PowerCutDisk()) {
+  /** `syncMs`: how long a sync takes at most. */
+  constructor(seed: number, syncMs = SYNC_MS) {
     this.random = new Random(seed)
-    this.disk = disk
+    this.syncMs = syncMs
   }
 
   async start(): Promise<void> {
@@ -65,16 +67,30 @@ export class PowerCutWorld implements World {
     return 'cut'
   }
 
+  /** Ends the broker in proper form. */
+  async close(): Promise<void> {
+    const { broker } = this
+    this.broker = undefined
+    await broker?.close()
+  }
+
+  /** The disk has gone dark: nothing leaves the broker any more, and what is left of it is cleared away. */
+  async clear(): Promise<void> {
+    const { broker } = this
+    this.broker = undefined
+    this.powerOff()
+    if (broker !== undefined) await quietly(broker)
+  }
+
   rows(): Promise<[key: Buffer, value: Buffer][]> {
     return this.disk.all()
   }
 
-  async stop(): Promise<void> {
-    this.powerOff()
-    if (this.broker !== undefined) await quietly(this.broker)
+  stop(): Promise<void> {
+    return this.clear()
   }
 
-  private powerOff(): void {
+  powerOff(): void {
     this.disk.cut()
     // Nothing that the broker does from now on leaves it.
     for (const connection of this.connections) connection.destroy()
@@ -82,7 +98,7 @@ export class PowerCutWorld implements World {
 
   private async launch(): Promise<Broker> {
     const { disk, random } = this
-    socket.next = () => disk.plugIn(() => (random.chance(0.5) ? 0 : random.below(SYNC_MS)))
+    socket.next = () => disk.plugIn(() => (random.chance(0.5) ? 0 : random.below(this.syncMs)))
     return createBroker({
       data: 'on the disk that forgets',
       durability: 'fsync',
