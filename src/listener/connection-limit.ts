@@ -6,9 +6,16 @@ export class ConnectionLimit {
   open = 0
   /** Connections closed at once because `max` were open. */
   refused = 0
+  private readonly onRefused: () => void
 
-  constructor(max: number) {
+  constructor(max: number, onRefused: () => void = () => {}) {
     this.max = max
+    this.onRefused = onRefused
+  }
+
+  refuse(): void {
+    this.refused++
+    this.onRefused()
   }
 }
 
@@ -34,7 +41,7 @@ export class OpenSockets {
   /** False: one too many, and the socket is closed. */
   add(socket: Socket): boolean {
     if (this.limit.open >= this.limit.max) {
-      this.limit.refused++
+      this.limit.refuse()
       socket.destroy()
       return false
     }

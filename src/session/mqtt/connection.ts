@@ -246,7 +246,7 @@ export class Connection extends AedesClient implements BrokerClient {
     const answeredAtOnce = callHook<T>(broker.clock, broker.config.limits.hookTimeoutMs, name, hook, (error, value) => {
       if (error instanceof HookFailure) {
         broker.counters.hookFailures++
-        broker.log.error(this.logFields({ error: error.cause }), `${error.message}: ${error.reason}`)
+        broker.log.error(this.logFields({ err: error.cause }), `${error.message}: ${error.reason}`)
       }
       if (this.closed) tooLate()
       else next(error, value)

@@ -21,7 +21,7 @@ export function forward(connection: Connection, message: Message, qos: QoS): Mes
   } catch (error) {
     broker.counters.hookFailures++
     const { message: reason } = error as Error
-    broker.log.error({ clientId: connection.id, error }, `the authorizeForward hook failed: ${reason}`)
+    broker.log.error({ clientId: connection.id, err: error }, `the authorizeForward hook failed: ${reason}`)
     return undefined
   }
 }

@@ -119,7 +119,7 @@ export class Receiver implements TransportHandler {
       const { connection } = this
       if (!(error instanceof ProtocolError) && !(error instanceof ClientError)) {
         // Not the client's doing: a mistake in the broker, which must cost this one connection and be seen.
-        connection.broker.log.error(connection.logFields({ error }), 'a packet met a fault in the broker')
+        connection.broker.log.error(connection.logFields({ err: error }), 'a packet met a fault in the broker')
       }
       connection.fail(error instanceof Error ? error : new Error(String(error)))
     }

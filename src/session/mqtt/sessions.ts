@@ -115,7 +115,10 @@ export class Sessions {
     this.byId.get(id)?.connection?.takeOver()
     let epoch = 0
     let session = this.byId.get(id)
-    if (session !== undefined && cleanStart) {
+    // MQTT-4.1.0-2: expired, though the round that ends it is still to come.
+    const isExpired = session?.connection === undefined && (session?.endsAtMs ?? 0) <= this.broker.clock.now()
+    if (session !== undefined && isExpired) this.broker.counters.sessionsExpired++
+    if (session !== undefined && (cleanStart || isExpired)) {
       epoch = session.changeEpoch
       this.end(session)
       session = undefined
