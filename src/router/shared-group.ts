@@ -138,9 +138,8 @@ export class SharedGroup implements Destination {
       ready.destination.offer(messages[taken] as Message, ready)
     }
     const left = messages.slice(taken)
-    if (this.keeps()) {
-      this.droppedCount += left.length - (this.backlog?.putBack(left) ?? 0)
-    } else this.droppedCount += left.length
+    // Even where every member asks for QoS 0 by now: these were promised to somebody who asked for more.
+    this.droppedCount += left.length - (this.backlog?.putBack(left) ?? 0)
   }
 
   /** Called when the last member has left. */

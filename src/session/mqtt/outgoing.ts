@@ -121,7 +121,10 @@ export class Outgoing {
     if (this.shared !== undefined) for (const group of new Set(this.shared.values())) this.giveBack(group)
   }
 
-  /** Returns to a group what this session has not acknowledged; what was sent at QoS 2 stays (MQTT-4.8.2-4). */
+  /**
+   * Returns to a group what this session has not acknowledged. What was sent at QoS 2 stays (MQTT-4.8.2-4), and while
+   * the client is connected so does all that was sent: UNSUBSCRIBE does not stop it (MQTT-3.10.4-3).
+   */
   giveBack(group: SharedGroup): void {
     if (this.shared === undefined || this.queue === undefined) return
     const messages: Message[] = []
@@ -130,7 +133,7 @@ export class Outgoing {
       this.shared.delete(entry)
       if (entry.gone) continue
       const wasSent = this.inflight?.get(packetIdOf(entry)) === entry
-      if (wasSent && (entry.mark & QOS_MASK) === 2) continue
+      if (wasSent && (this.connection !== undefined || (entry.mark & QOS_MASK) === 2)) continue
       messages.push(entry.message)
       if (wasSent) this.inflight?.delete(packetIdOf(entry))
       this.queue.ack(entry)
