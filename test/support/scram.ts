@@ -93,7 +93,7 @@ export class ScramClient {
     const said = fields(serverFirst.toString())
     const salted = saltedPassword(this.password, Buffer.from(said.get('s') ?? '', 'base64'))
     const withoutProof = `c=biws,r=${said.get('r')}`
-    const transcript = `${this.firstBare},${serverFirst},${withoutProof}`
+    const transcript = `${this.firstBare},${serverFirst.toString()},${withoutProof}`
     const clientKey = hmac(salted, 'Client Key')
     const proof = xor(clientKey, hmac(hash(clientKey), transcript))
     return {

@@ -9,7 +9,7 @@ let backlog: ListBacklog
 let group: SharedGroup
 
 function messages(names: string, qos: QoS = 1): Message[] {
-  return [...names].map((name) => new Message(name, EMPTY, qos, false))
+  return Array.from(names).map((name) => new Message(name, EMPTY, qos, false))
 }
 
 function offer(names: string, qos: QoS = 1): void {
