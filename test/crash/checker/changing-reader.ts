@@ -121,7 +121,18 @@ export class ChangingReader {
       return
     }
     const last = this.last.get(topic) ?? 0
-    if (serial < last) journal.violation(`${this.device.name} got ${name} after ${last}`)
+    if (serial < last && this.isWithin(topic, serial))
+      journal.violation(`${this.device.name} got ${name} after ${last}`)
     this.last.set(topic, Math.max(serial, last))
+  }
+
+  /**
+   * Whether the message was sent for the first time while the subscription stood, and it still does. One that was sent
+   * before, and once more after a failure, may come behind its successors.
+   */
+  private isWithin(topic: string, serial: number): boolean {
+    const window = this.windows.at(-1)
+    const sent = this.stage.journal.on(topic)[serial - 1]
+    return sent !== undefined && window?.certainTo === NEVER && window.certainFrom < sent.sentAt
   }
 }

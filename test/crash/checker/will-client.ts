@@ -75,9 +75,11 @@ export class WillClient {
     try {
       await stage.up()
       await this.probe.connect()
-      // What is acknowledged after the will was deleted shows that the deletion is stored.
-      await this.probe.published('probe', '', 1)
-      if (stage.upSinceMs === up && stage.isUp) this.fates[number] = 'never'
+      // What is stored and acknowledged after the will was deleted shows that the deletion is stored.
+      let isStored = false
+      this.probe.publish(`probe/${this.topic}`, String(number), 1, true, () => (isStored = true))
+      while (this.probe.isConnected && !isStored) await pause(1)
+      if (isStored && stage.upSinceMs === up && stage.isUp) this.fates[number] = 'never'
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error
     } finally {
