@@ -1,11 +1,15 @@
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { AedesOptions } from 'aedes'
+import { ControlServer } from './admin/control-server.ts'
+import { storeBackup } from './admin/store-backup.ts'
 import { type Clock, systemClock } from './base/clock.ts'
 import type { Log } from './base/log.ts'
 import { Broker } from './broker/broker.ts'
 import { PersistencePort } from './broker/ports/persistence-port.ts'
 import { SysTopics } from './broker/sys-topics.ts'
 import type { Config } from './config/schema.ts'
+import { ConnectRate } from './listener/connect-rate.ts'
 import { ConnectionLimit } from './listener/connection-limit.ts'
 import type { Listener } from './listener/listener.ts'
 import { StreamTransport } from './listener/stream-transport.ts'
@@ -17,6 +21,7 @@ import { GroupBacklogs } from './session/mqtt/group-backlogs.ts'
 import { Flusher } from './session/mqtt/outbox.ts'
 import { MqttSessionPort } from './session/mqtt/session-port.ts'
 import { Sessions } from './session/mqtt/sessions.ts'
+import { damaged } from './store/level/open-folder.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 
@@ -68,21 +73,32 @@ async function start(options: ComposeOptions, store: Store, clock: Clock): Promi
   const { sessions, backlogs } = assemble(broker, options.authenticators)
   const sys = new SysTopics(broker, sessions)
   const listeners: Listener[] = []
+  const control = new ControlServer(log)
   broker.onClose(async () => {
     sys.stop()
     for (const listener of listeners) listener.stop()
   })
   broker.onClose(async () => {
     await Promise.all(listeners.map((listener) => listener.close()))
+    await control.close()
     sessions.close()
     await store.close()
   })
-  await backlogs.recover()
-  await sessions.recover()
-  store.destroyUnclaimed()
-  await broker.retained.recover()
+  await recovering(config, async () => {
+    await backlogs.recover()
+    await sessions.recover()
+    backlogs.forgetUnused()
+    store.destroyUnclaimed()
+    await broker.retained.recover()
+  })
   await broker.listen()
-  await broker.wills.recover((clientId, message, done) => broker.publishWill(clientId, message, done))
+  await recovering(config, () =>
+    broker.wills.recover((clientId, message, done) => broker.publishWill(clientId, message, done)),
+  )
+  if (config.durability !== 'memory' && options.store === undefined) {
+    control.on('store.backup', storeBackup(store))
+    await control.listen(config.data)
+  }
   try {
     await listen(broker, listeners)
   } catch (error) {
@@ -91,6 +107,16 @@ async function start(options: ComposeOptions, store: Store, clock: Clock): Promi
   }
   sys.start(config.sys.intervalSeconds, packageVersion())
   return broker
+}
+
+/** A record that cannot be read ends the start, with what to do about it. */
+async function recovering(config: Config, read: () => Promise<void>): Promise<void> {
+  try {
+    await read()
+  } catch (error) {
+    if (config.durability === 'memory') throw error
+    throw damaged(resolve(config.data), error instanceof Error ? error.message : String(error), error)
+  }
 }
 
 /** Joins a broker with sessions, shared groups and aedes' persistence port. Nothing is read or started yet. */
@@ -135,14 +161,30 @@ function watchStore(broker: Broker): void {
   commit.onRecovery = () => broker.log.info({}, 'the store writes again')
 }
 
+/** Counts refused connections, and tells of them once a second at most: whoever brings so many could fill the disk. */
+function refusalReport({ clock, counters, log }: Broker): (address: string, limit: string) => void {
+  let toldAtMs = 0
+  return (address, limit) => {
+    counters.connectionsRefused++
+    const now = clock.now()
+    if (now - toldAtMs < 1000) return
+    toldAtMs = now
+    log.warn({ address, limit, refused: counters.connectionsRefused }, 'closed a connection: there are too many')
+  }
+}
+
 // Loaded when asked for: a broker without WebSocket starts faster and smaller.
 async function listen(broker: Broker, listeners: Listener[]): Promise<void> {
   const { mqtt, http, limits } = broker.config
-  const limit = new ConnectionLimit(limits.connectionsMax)
+  const limit = new ConnectionLimit(limits.connectionsMax, {
+    perAddressMax: limits.connectionsPerAddressMax,
+    onRefused: refusalReport(broker),
+  })
+  const rate = new ConnectRate(limits.connectsPerSecondMax, broker.clock, () => broker.counters.connectionsDelayed++)
   const accept = (transport: Transport): void => void broker.accept(transport, transport.request)
   if (mqtt.enabled) {
     const { listenTcp } = await import('./listener/tcp.ts')
-    listeners.push(await listenTcp({ host: mqtt.host, port: mqtt.port, limit, accept }))
+    listeners.push(await listenTcp({ host: mqtt.host, port: mqtt.port, limit, rate, accept }))
   }
   if (http.enabled) {
     const { listenWebSocket } = await import('./listener/web-socket.ts')
@@ -151,6 +193,7 @@ async function listen(broker: Broker, listeners: Listener[]): Promise<void> {
         host: http.host,
         port: http.port,
         limit,
+        rate,
         accept,
         messageBytesMax: limits.packetBytesMax,
         earlyMessageBytesMax: limits.connectPacketBytesMax,

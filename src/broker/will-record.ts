@@ -1,3 +1,4 @@
+import { SluiceError } from '../base/errors.ts'
 import type { Message } from '../message/message.ts'
 import { decodeMessage, encodeMessage } from '../store/message-record.ts'
 
@@ -28,6 +29,9 @@ export function encodeWill(clientId: string, will: Will, dueAtMs: number): Buffe
 }
 
 export function decodeWill(record: Buffer): { clientId: string; will: Will; dueAtMs: number } {
+  if (record.length < HEADER_BYTES || record[0] !== RECORD_VERSION) {
+    throw new SluiceError('STORE_RECORD_DAMAGED', `a stored will cannot be read (version ${record[0]})`)
+  }
   const idEnd = HEADER_BYTES + record.readUInt16BE(17)
   const expiry = record.readUInt32BE(13)
   return {

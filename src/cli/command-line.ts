@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { SluiceError } from '../base/errors.ts'
 import type { StartBroker } from './running-broker.ts'
 import { addStartCommand } from './start.ts'
+import { addStoreCommand } from './store.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
 
 const HELP = `
@@ -32,6 +33,7 @@ export async function runCommand(
     .exitOverride()
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: () => {} })
   addStartCommand(program, terminal, loadBroker)
+  addStoreCommand(program, terminal)
   for (const command of program.commands) command.copyInheritedSettings(program).helpOption('--help', 'print this help')
   try {
     if (args.length === 0) program.outputHelp()

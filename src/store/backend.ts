@@ -15,6 +15,8 @@ export interface Backend {
   scan(from: Buffer, to: Buffer, limit: number, bytesMax?: number): Promise<[key: Buffer, value: Buffer][]>
   /** The same for keys alone, which spares reading the values. */
   scanKeys(from: Buffer, to: Buffer, limit: number): Promise<Buffer[]>
+  /** Everything as it is at this moment, page by page, while writing goes on; absent: there is nothing to back up. */
+  snapshot?(): AsyncIterable<[key: Buffer, value: Buffer][]>
   close(): Promise<void>
 }
 

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { type Log, silentLog } from '../base/log.ts'
 import type { Backend } from './backend.ts'
@@ -7,7 +8,7 @@ import { type RecoveredFifo, recoverFifos, sweepBodies } from './fifo-recovery.t
 import { sweepEntries } from './fifo-sweep.ts'
 import { GroupCommit } from './group-commit.ts'
 import { headKey } from './keys.ts'
-import { openFolder } from './level/open-folder.ts'
+import { damaged, openFolder } from './level/open-folder.ts'
 import { MemoryBackend } from './memory/memory-backend.ts'
 import { NumberSource } from './number-source.ts'
 import type { Durability, Store } from './store.ts'
@@ -27,7 +28,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     return await storeOver(backend, options.durability, options)
   } catch (error) {
     await backend.close()
-    throw error
+    if (options.durability === 'memory') throw error
+    throw damaged(resolve(options.folder), error instanceof Error ? error.message : String(error), error)
   }
 }
 
@@ -96,6 +98,10 @@ class OpenStore implements Store {
 
   scanKeys(from: Buffer, to: Buffer, limit: number): Promise<Buffer[]> {
     return this.backend.scanKeys(from, to, limit)
+  }
+
+  snapshot(): AsyncIterable<[key: Buffer, value: Buffer][]> | undefined {
+    return this.backend.snapshot?.()
   }
 
   takeRecovered(fifoId: number): RecoveredFifo | undefined {

@@ -33,6 +33,8 @@ export interface Store {
   takeRecovered(fifoId: number): RecoveredFifo | undefined
   /** Deletes the FIFOs on disk that no one has taken over: once, when all sessions and queues are back. */
   destroyUnclaimed(): void
+  /** Everything that is committed, as it is at the time of the first page; undefined: durability `memory`. */
+  snapshot(): AsyncIterable<[key: Buffer, value: Buffer][]> | undefined
   /** Commits what is pending, then releases the folder. */
   close(): Promise<void>
 }

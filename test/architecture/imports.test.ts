@@ -24,7 +24,7 @@ const RANKS = new Map([
 ])
 
 /** They put the parts together and may import all of them. */
-const COMPOSERS = new Set(['compose.ts', 'index.ts', 'main.ts'])
+const COMPOSERS = new Set(['compose.ts', 'index.ts', 'main.ts', 'maintenance.ts'])
 
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
 
@@ -54,7 +54,8 @@ function isAllowed({ from, to }: Import): boolean {
   if (COMPOSERS.has(from)) return true
   const [here, there] = [folderOf(from), folderOf(to)]
   // The command line drives what compose built, and knows nothing behind it.
-  if (here === 'cli') return there === 'cli' || there === 'base' || there === 'config' || to === 'compose.ts'
+  if (here === 'cli')
+    return there === 'cli' || there === 'base' || there === 'config' || to === 'compose.ts' || to === 'maintenance.ts'
   if (COMPOSERS.has(to) || there === 'cli') return false
   if (here === there) return !crossesProtocols(from, to)
   return (RANKS.get(there) ?? Number.POSITIVE_INFINITY) < (RANKS.get(here) ?? -1)

@@ -21,6 +21,7 @@ export class GroupBacklogs {
   private readonly store: Store
   private readonly limits: BacklogLimits
   private readonly numbers = new Map<string, NumberPair>()
+  private readonly opened = new Set<string>()
 
   constructor(store: Store, limits: BacklogLimits) {
     this.store = store
@@ -35,10 +36,20 @@ export class GroupBacklogs {
     }
   }
 
+  /** Deletes the numbers of groups that no stored subscription has brought back: a crash has ended their members. */
+  forgetUnused(): void {
+    for (const name of this.numbers.keys()) {
+      if (this.opened.has(name)) continue
+      this.numbers.delete(name)
+      this.store.commit.del(metaKey(KEY_PREFIX + name))
+    }
+  }
+
   open(shareName: string, filter: string, group: () => SharedGroup | undefined): GroupBacklog {
     const name = `${shareName}/${filter}`
     const { commit, numbers } = this.store
     const isStored = this.store.durability !== 'memory'
+    this.opened.add(name)
     let pair = this.numbers.get(name)
     if (pair === undefined) {
       pair = isStored ? [numbers.next(commit), numbers.next(commit)] : [0, 0]
@@ -51,6 +62,7 @@ export class GroupBacklogs {
     }) as [Fifo, Fifo]
     return new FifoBacklog(returned, waiting, () => {
       this.numbers.delete(name)
+      this.opened.delete(name)
       if (isStored) commit.del(metaKey(KEY_PREFIX + name))
     })
   }

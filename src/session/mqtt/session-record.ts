@@ -1,3 +1,4 @@
+import { SluiceError } from '../../base/errors.ts'
 import { readU48, writeU48 } from '../../store/keys.ts'
 
 /** What is stored of a session besides its subscriptions, its queue and its incoming packet identifiers. */
@@ -23,6 +24,9 @@ export function encodeSession(session: SessionRecord): Buffer {
 }
 
 export function decodeSession(record: Buffer): SessionRecord {
+  if (record.length !== 19 || record[0] !== RECORD_VERSION) {
+    throw new SluiceError('STORE_RECORD_DAMAGED', `a stored session cannot be read (version ${record[0]})`)
+  }
   return {
     number: readU48(record, 1),
     expirySeconds: record.readUInt32BE(7),

@@ -1,3 +1,4 @@
+import { SluiceError } from '../../base/errors.ts'
 import type { QoS } from '../../message/qos.ts'
 import type { Subscription } from '../../router/destination.ts'
 
@@ -11,6 +12,7 @@ export interface ClientSubscription extends Subscription {
 }
 
 const RECORD_VERSION = 1
+const QOS_MASK = 0x03
 const NO_LOCAL = 0x04
 const RETAIN_AS_PUBLISHED = 0x08
 
@@ -36,6 +38,9 @@ export function decodeSubscription(
   shareName: string,
   record: Buffer,
 ): ClientSubscription {
+  if (record.length !== 6 || record[0] !== RECORD_VERSION || (record.readUInt8(1) & QOS_MASK) === 3) {
+    throw new SluiceError('STORE_RECORD_DAMAGED', `a stored subscription cannot be read (version ${record[0]})`)
+  }
   const options = record.readUInt8(1)
   return {
     requested,

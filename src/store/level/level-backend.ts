@@ -18,6 +18,10 @@ function database(folder: string): Level<Buffer, Buffer> {
   })
 }
 
+// Small, so that the broker goes on between two pages of a backup.
+const SNAPSHOT_PAGE = 500
+const SNAPSHOT_PAGE_BYTES = 512 * 1024
+
 type ScanOptions = { gte: Buffer; lt: Buffer; highWaterMarkBytes: number }
 
 /** Keys and values in a LevelDB database of one folder. */
@@ -81,6 +85,22 @@ export class LevelBackend implements Backend {
     const iterator = this.db.keys(options)
     try {
       return await iterator.nextv(limit)
+    } finally {
+      await iterator.close()
+    }
+  }
+
+  /** Everything as it is at this moment, in pages, while writing goes on. Throws when the database is opened anew. */
+  async *snapshot(): AsyncGenerator<[key: Buffer, value: Buffer][]> {
+    await this.reopening
+    const options: ScanOptions = { gte: Buffer.of(0), lt: Buffer.of(0xff), highWaterMarkBytes: SNAPSHOT_PAGE_BYTES }
+    const iterator = this.db.iterator(options)
+    try {
+      for (;;) {
+        const page = await iterator.nextv(SNAPSHOT_PAGE)
+        if (page.length === 0) return
+        yield page
+      }
     } finally {
       await iterator.close()
     }

@@ -2,9 +2,11 @@ import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { SluiceError } from '../../base/errors.ts'
 import { LevelBackend } from './level-backend.ts'
+import { migrate, type Upgrade } from './migrate.ts'
 
 /** Version of the layout in `docs/store-format.md`. */
 export const FORMAT_VERSION = 1
+const OWN_UPGRADE: Upgrade = { version: FORMAT_VERSION, steps: new Map() }
 const FORMAT_FILE = 'FORMAT'
 const DATABASE_FOLDER = 'db'
 // What a start leaves that was killed before its first rename, and what a fresh file system comes with.
@@ -13,20 +15,59 @@ const FORMAT_PATTERN = /^sluice store (\d+)\n$/
 
 /**
  * Opens the LevelDB of a data folder. The version stands in a file of its own and is read first: opening the database
- * already writes into it, and a folder of another version, or of someone else, is left as it is.
+ * already writes into it, and a folder of another version, or of someone else, is left as it is. A store of an older
+ * version is backed up and then migrated, by the steps that `upgrade` has.
  */
-export async function openFolder(path: string, sync: boolean): Promise<LevelBackend> {
+export async function openFolder(path: string, sync: boolean, upgrade: Upgrade = OWN_UPGRADE): Promise<LevelBackend> {
   const folder = resolve(path)
   try {
     await mkdir(folder, { recursive: true })
-    await checkFormat(folder)
-    return await LevelBackend.open(join(folder, DATABASE_FOLDER), sync)
+    const version = await checkFormat(folder, upgrade.version)
+    await checkDatabase(folder)
+    const backend = await LevelBackend.open(join(folder, DATABASE_FOLDER), sync)
+    if (version === upgrade.version) return backend
+    try {
+      await migrate(folder, version, backend, upgrade)
+      await writeFormat(folder, upgrade.version)
+      return backend
+    } catch (error) {
+      await backend.close()
+      throw error
+    }
   } catch (error) {
     throw error instanceof SluiceError ? error : explain(folder, error)
   }
 }
 
-async function checkFormat(folder: string): Promise<void> {
+/** LevelDB's folder in a data folder. Throws a SluiceError unless that is a store of this version; changes nothing. */
+export async function databaseOf(path: string): Promise<string> {
+  const folder = resolve(path)
+  try {
+    if (!(await readdir(folder)).includes(FORMAT_FILE)) {
+      throw new SluiceError('STORE_FOREIGN_FOLDER', `${folder} holds no Sluice store`)
+    }
+    const version = await checkFormat(folder, FORMAT_VERSION)
+    if (version < FORMAT_VERSION) {
+      throw new SluiceError(
+        'STORE_OLDER_VERSION',
+        `${folder} was written by an older Sluice (format ${version}); start the broker once, which migrates it`,
+      )
+    }
+    return join(folder, DATABASE_FOLDER)
+  } catch (error) {
+    throw error instanceof SluiceError ? error : explain(folder, error)
+  }
+}
+
+// LevelDB takes a database without this file for a new one, and would delete the tables it does not know.
+async function checkDatabase(folder: string): Promise<void> {
+  const names: string[] = await readdir(join(folder, DATABASE_FOLDER)).catch(() => [])
+  if (names.includes('CURRENT') || !names.some((name) => /\.(ldb|sst|log)$/.test(name))) return
+  throw damaged(folder, `${join(DATABASE_FOLDER, 'CURRENT')} is missing`, undefined)
+}
+
+/** The folder's version: the present one where it was empty. */
+async function checkFormat(folder: string, present: number): Promise<number> {
   const names = await readdir(folder)
   if (!names.includes(FORMAT_FILE)) {
     if (names.some((name) => !HARMLESS.has(name))) {
@@ -35,8 +76,8 @@ async function checkFormat(folder: string): Promise<void> {
         `${folder} is not empty and holds no Sluice store; nothing was changed; name an empty or a new folder`,
       )
     }
-    await writeFormat(folder)
-    return
+    await writeFormat(folder, present)
+    return present
   }
   const text = await readFile(join(folder, FORMAT_FILE), 'latin1')
   const match = FORMAT_PATTERN.exec(text)
@@ -47,20 +88,22 @@ async function checkFormat(folder: string): Promise<void> {
     )
   }
   const version = Number(match[1])
-  if (version > FORMAT_VERSION) {
+  if (version > present) {
     throw new SluiceError(
       'STORE_NEWER_VERSION',
-      `${folder} was written by a newer Sluice (format ${version}, this one reads ${FORMAT_VERSION}); ` +
+      `${folder} was written by a newer Sluice (format ${version}, this one reads ${present}); ` +
         'nothing was changed; use that version, or name another folder',
     )
   }
+  return version
 }
 
-async function writeFormat(folder: string): Promise<void> {
+/** Makes a folder a store: what is in it before counts for nothing. */
+export async function writeFormat(folder: string, version: number = FORMAT_VERSION): Promise<void> {
   const temporary = join(folder, `${FORMAT_FILE}.new`)
   const file = await open(temporary, 'w')
   try {
-    await file.writeFile(`sluice store ${FORMAT_VERSION}\n`)
+    await file.writeFile(`sluice store ${version}\n`)
     await file.sync()
   } finally {
     await file.close()
@@ -80,7 +123,7 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-function explain(folder: string, error: unknown): SluiceError {
+export function explain(folder: string, error: unknown): SluiceError {
   const code = innermostCode(error)
   const cause = error
   if (code === 'LEVEL_LOCKED') {
@@ -91,13 +134,21 @@ function explain(folder: string, error: unknown): SluiceError {
     )
   }
   if (code === 'LEVEL_CORRUPTION') {
-    return new SluiceError('STORE_DAMAGED', `${folder} is damaged: ${reason(error)}; restore it from a backup`, {
-      cause,
-    })
+    return damaged(folder, reason(error), cause)
   }
   return new SluiceError(
     'STORE_NOT_WRITABLE',
     `${folder} cannot be used as the data folder: ${reason(error)}; name one that this user may write to`,
+    { cause },
+  )
+}
+
+/** What to do with a store that cannot be opened or read. */
+export function damaged(folder: string, what: string, cause: unknown): SluiceError {
+  return new SluiceError(
+    'STORE_DAMAGED',
+    `${folder} is damaged: ${what}; see what with: sluice store check --data ${folder}; save the rest with: ` +
+      `sluice store repair --data ${folder} --to NEWFOLDER; or restore a backup`,
     { cause },
   )
 }

@@ -1,0 +1,122 @@
+import { resolve } from 'node:path'
+import { ControlClient, isBrokerRunning } from './admin/control-client.ts'
+import { SluiceError } from './base/errors.ts'
+import { decodeWill } from './broker/will-record.ts'
+import { parseSharedFilter } from './message/filter.ts'
+import { decodeSession } from './session/mqtt/session-record.ts'
+import { decodeSubscription } from './session/mqtt/subscription-record.ts'
+import { type RecordKind, type RecordKinds, storeKinds } from './store/account.ts'
+import { checkFolder, type StoreReport } from './store/check.ts'
+import {
+  KIND_INCOMING,
+  KIND_SESSION,
+  KIND_SUBSCRIPTION,
+  KIND_WILL,
+  parseIncomingKey,
+  parseSubscriptionKey,
+  stringOfKey,
+} from './store/keys.ts'
+import { FolderView } from './store/level/folder-view.ts'
+import { copyPages } from './store/level/new-store.ts'
+import { databaseOf, explain } from './store/level/open-folder.ts'
+import { repairFolder } from './store/repair.ts'
+
+// What the command line does with a store on disk, with the records of everyone who keeps some in it.
+
+const sessions: RecordKind = {
+  name: 'sessions',
+  claim(key, value, owners) {
+    const { number } = decodeSession(value)
+    owners.clientIds.add(stringOfKey(key))
+    owners.sessionNumbers.add(number)
+    owners.fifos.add(number)
+  },
+  missing(_key, value) {
+    decodeSession(value)
+    return undefined
+  },
+}
+
+const subscriptions: RecordKind = {
+  name: 'subscriptions',
+  missing(key, value, owners) {
+    const { clientId, filter } = parseSubscriptionKey(key)
+    const shared = parseSharedFilter(filter)
+    decodeSubscription(filter, shared?.filter ?? filter, shared?.shareName ?? '', value)
+    return owners.clientIds.has(clientId) ? undefined : `the session of client '${clientId}' is missing`
+  },
+}
+
+const wills: RecordKind = {
+  name: 'wills',
+  missing(key, value) {
+    const { clientId } = decodeWill(value)
+    return clientId === stringOfKey(key) ? undefined : `it is the will of client '${clientId}'`
+  },
+}
+
+const incoming: RecordKind = {
+  name: 'unreleased packet identifiers',
+  missing(key, _value, owners) {
+    const { sessionNumber } = parseIncomingKey(key)
+    return owners.sessionNumbers.has(sessionNumber) ? undefined : `session ${sessionNumber} is missing`
+  },
+}
+
+export const recordKinds: RecordKinds = new Map([
+  ...storeKinds,
+  [KIND_SESSION, sessions],
+  [KIND_SUBSCRIPTION, subscriptions],
+  [KIND_WILL, wills],
+  [KIND_INCOMING, incoming],
+])
+
+/** Checks a store that no broker runs on, without changing it. Throws a SluiceError. */
+export async function checkStore(data: string): Promise<StoreReport> {
+  await refuseRunning(data)
+  return checkFolder(resolve(data), recordKinds)
+}
+
+/** Saves what can be saved of a store into a new folder. Throws a SluiceError. */
+export async function repairStore(data: string, to: string): Promise<StoreReport> {
+  await refuseRunning(data)
+  return repairFolder(resolve(data), resolve(to), recordKinds)
+}
+
+/** Has the broker that runs on `data` write a backup. Throws a SluiceError. */
+export async function backupStore(data: string, to: string): Promise<{ entries: number; bytes: number }> {
+  const client = await ControlClient.connect(resolve(data))
+  try {
+    return (await client.ask('store.backup', { folder: resolve(to) })) as { entries: number; bytes: number }
+  } finally {
+    client.close()
+  }
+}
+
+/** Makes a data folder of a backup that is whole. Throws a SluiceError. */
+export async function restoreStore(backup: string, data: string): Promise<{ entries: number; bytes: number }> {
+  const { damageCount, damage } = await checkStore(backup)
+  if (damageCount > 0) {
+    throw new SluiceError(
+      'STORE_DAMAGED',
+      `${resolve(backup)} is damaged: ${damage[0]}; save the rest with: ` +
+        `sluice store repair --data ${backup} --to NEWFOLDER`,
+    )
+  }
+  let view: FolderView
+  try {
+    view = await FolderView.open(await databaseOf(backup), [], false)
+  } catch (error) {
+    throw error instanceof SluiceError ? error : explain(resolve(backup), error)
+  }
+  try {
+    return await copyPages(view.backend.snapshot(), resolve(data))
+  } finally {
+    await view.close()
+  }
+}
+
+async function refuseRunning(data: string): Promise<void> {
+  if (!(await isBrokerRunning(data))) return
+  throw new SluiceError('STORE_LOCKED', `${resolve(data)} is in use by a running broker; stop it first`)
+}
