@@ -1,0 +1,62 @@
+import { KIND_SEEN, ownedPrefix, readU48, seenKey, writeU48 } from '../store/keys.ts'
+import { scanPrefix } from '../store/scan-prefix.ts'
+import type { Store } from '../store/store.ts'
+
+// Beyond this many identifiers within the window, the oldest are forgotten.
+const IDENTIFIERS_MAX = 100_000
+
+/** The message identifiers that a queue has seen within its window, oldest first; they outlive a restart. */
+export class Deduplication {
+  private readonly store: Store
+  private readonly queueNumber: number
+  private readonly durable: boolean
+  private readonly windowMs: number
+  private readonly seen = new Map<string, number>()
+
+  constructor(store: Store, queueNumber: number, durable: boolean, windowMs: number) {
+    this.store = store
+    this.queueNumber = queueNumber
+    this.durable = durable
+    this.windowMs = windowMs
+  }
+
+  async recover(): Promise<void> {
+    const found: [string, number][] = []
+    for await (const [key, value] of scanPrefix(this.store, ownedPrefix(KIND_SEEN, this.queueNumber))) {
+      found.push([key.toString('utf8', 7), readU48(value, 0)])
+    }
+    for (const [messageId, seenMs] of found.sort((a, b) => a[1] - b[1])) this.seen.set(messageId, seenMs)
+  }
+
+  /** True: it was there within the window. The window of an identifier begins with its first message. */
+  has(messageId: string, nowMs: number): boolean {
+    this.forgetOld(nowMs)
+    return this.seen.has(messageId)
+  }
+
+  add(messageId: string, nowMs: number): void {
+    this.seen.set(messageId, nowMs)
+    if (this.durable) {
+      const value = Buffer.alloc(6)
+      writeU48(value, nowMs, 0)
+      this.store.commit.put(seenKey(this.queueNumber, messageId), value)
+    }
+    this.forgetOld(nowMs)
+  }
+
+  clear(): void {
+    for (const messageId of this.seen.keys()) this.forget(messageId)
+  }
+
+  private forgetOld(nowMs: number): void {
+    for (const [messageId, seenMs] of this.seen) {
+      if (seenMs + this.windowMs > nowMs && this.seen.size <= IDENTIFIERS_MAX) return
+      this.forget(messageId)
+    }
+  }
+
+  private forget(messageId: string): void {
+    this.seen.delete(messageId)
+    if (this.durable) this.store.commit.del(seenKey(this.queueNumber, messageId))
+  }
+}

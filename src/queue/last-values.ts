@@ -1,0 +1,67 @@
+import type { Message } from '../message/message.ts'
+import type { FifoEntry } from '../store/fifo-entry.ts'
+import { loadEntries } from '../store/fifo-load.ts'
+import { entrySeq } from '../store/keys.ts'
+import type { Store } from '../store/store.ts'
+import type { Backlog } from './backlog.ts'
+import { headerOf } from './message-headers.ts'
+
+interface Latest {
+  readonly seq: number
+  /** Undefined: it was read on the start, and its object is not known. */
+  readonly entry: FifoEntry | undefined
+}
+
+const PAGE = 1_000
+const PAGE_BYTES = 1024 * 1024
+
+/** Which message of a last-value queue is the newest of its key: all older ones are superseded. */
+export class LastValues {
+  private readonly header: string
+  private readonly latest = new Map<string, Latest>()
+
+  /** `header`: the name of a header, or `topic`. */
+  constructor(header: string) {
+    this.header = header
+  }
+
+  async recover(store: Store, backlog: Backlog): Promise<void> {
+    for (const fifo of backlog.fifos) {
+      for (let from = 0; ; ) {
+        const rows = await loadEntries(store, fifo.fifoId, from, Number.MAX_SAFE_INTEGER / 64, PAGE, PAGE_BYTES)
+        for (const { key, message } of rows) {
+          const name = message === undefined ? undefined : this.keyOf(message)
+          from = entrySeq(key) + 1
+          if (name !== undefined) this.latest.set(name, { seq: entrySeq(key), entry: undefined })
+        }
+        if (rows.length === 0) break
+      }
+    }
+  }
+
+  /** The message is the newest of its key now. Answers the one that it takes the place of, where that is in memory. */
+  arrived(entry: FifoEntry): FifoEntry | undefined {
+    const name = this.keyOf(entry.message)
+    if (name === undefined) return undefined
+    const before = this.latest.get(name)
+    this.latest.set(name, { seq: entry.seq, entry })
+    return before?.entry
+  }
+
+  isSuperseded(entry: FifoEntry): boolean {
+    const name = this.keyOf(entry.message)
+    return name !== undefined && (this.latest.get(name)?.seq ?? entry.seq) > entry.seq
+  }
+
+  /** The message is done with. */
+  forget(entry: FifoEntry): void {
+    const name = this.keyOf(entry.message)
+    if (name !== undefined && this.latest.get(name)?.seq === entry.seq) this.latest.delete(name)
+  }
+
+  private keyOf(message: Message): string | undefined {
+    if (this.header === 'topic') return message.topic
+    const value = headerOf(message, this.header)
+    return value === undefined || value === null || typeof value === 'object' ? undefined : String(value)
+  }
+}

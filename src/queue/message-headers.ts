@@ -1,0 +1,63 @@
+import { type BasicProperties, decodeProperties, hasHeaders } from '../message/basic-properties.ts'
+import { EMPTY_TABLE, type FieldTable, type FieldValue } from '../message/field-table.ts'
+import type { Message } from '../message/message.ts'
+
+const NO_PROPERTIES: BasicProperties = {}
+// Bytes of the MQTT 5 properties that travel with a message; the rest are texts or a pair of texts.
+const PAYLOAD_FORMAT = 0x01
+const USER_PROPERTY = 0x26
+
+/** The AMQP properties of a message; none where it came over MQTT, or where they cannot be read. */
+export function propertiesOf(message: Message): BasicProperties {
+  const bytes = message.amqp?.properties
+  if (bytes === undefined || bytes.length === 0) return NO_PROPERTIES
+  try {
+    return decodeProperties(bytes)
+  } catch {
+    return NO_PROPERTIES
+  }
+}
+
+/** AMQP headers, or the user properties of a message that came over MQTT (the first of each name). */
+export function headersOf(message: Message): FieldTable {
+  const bytes = message.amqp?.properties
+  if (bytes !== undefined && bytes.length > 0) {
+    return hasHeaders(bytes) ? (propertiesOf(message).headers ?? EMPTY_TABLE) : EMPTY_TABLE
+  }
+  return message.properties.length === 0 ? EMPTY_TABLE : userProperties(message.properties)
+}
+
+/** One header, without reading anything where the message has none. */
+export function headerOf(message: Message, name: string): FieldValue | undefined {
+  const bytes = message.amqp?.properties
+  if (bytes !== undefined && bytes.length > 0 && !hasHeaders(bytes)) return undefined
+  return headersOf(message).get(name)
+}
+
+/** What a queue with a deduplication window knows a message by; undefined: nothing. */
+export function messageIdOf(message: Message): string | undefined {
+  const { messageId } = propertiesOf(message)
+  if (messageId !== undefined) return messageId
+  const header = headerOf(message, 'message-id')
+  return typeof header === 'string' ? header : undefined
+}
+
+function userProperties(bytes: Buffer): FieldTable {
+  const found = new Map<string, FieldValue>()
+  let at = 0
+  const text = (): string => {
+    const start = at + 2
+    at = start + bytes.readUInt16BE(at)
+    return bytes.toString('utf8', start, at)
+  }
+  while (at < bytes.length) {
+    const id = bytes[at++]
+    if (id === PAYLOAD_FORMAT) at++
+    else if (id === USER_PROPERTY) {
+      const name = text()
+      const value = text()
+      if (!found.has(name)) found.set(name, value)
+    } else at += 2 + bytes.readUInt16BE(at)
+  }
+  return found
+}

@@ -1,0 +1,338 @@
+import type { DeathReason } from '../message/amqp-part.ts'
+import type { Message } from '../message/message.ts'
+import type { Destination } from '../router/destination.ts'
+import type { FifoEntry } from '../store/fifo-entry.ts'
+import type { Store } from '../store/store.ts'
+import { enqueuedMs } from './backlog.ts'
+import type { Binding } from './binding.ts'
+import { Consumer, type ConsumeOptions, type Receiver } from './consumer.ts'
+import { type Delayed, DelayLine } from './delay-line.ts'
+import { Dispatcher } from './dispatcher.ts'
+import { QueueContents } from './queue-contents.ts'
+import type { QueueDefinition } from './queue-definition.ts'
+import { QueueDelivery } from './queue-delivery.ts'
+import { QueueError } from './queue-error.ts'
+import type { QueueHost } from './queue-host.ts'
+import { QueueIntake } from './queue-intake.ts'
+import type { QueueSettings } from './queue-settings.ts'
+import { Meter, type QueueStats } from './queue-stats.ts'
+import { QueueTimers } from './queue-timers.ts'
+
+// So many messages are handed out before others get their turn of the event loop.
+const PUMP_MAX = 1_000
+
+/**
+ * A queue: strict first-in first-out among the ready messages of one priority, for competing consumers that answer
+ * each message. All calls are synchronous; the store makes them durable together.
+ */
+export class Queue implements Destination {
+  readonly kind = 'queue'
+  readonly name: string
+  readonly definition: QueueDefinition
+  readonly settings: QueueSettings
+  /** Whose an exclusive queue is. */
+  readonly owner: unknown
+  readonly number: number
+  readonly incoming = new Set<Binding>()
+  readonly stores: boolean
+  readonly unacknowledged = new Set<QueueDelivery>()
+  deleted = false
+  private readonly contents: QueueContents
+  private readonly host: QueueHost
+  private readonly store: Store
+  private readonly meter = new Meter()
+  private readonly dispatcher: Dispatcher
+  private readonly delays: DelayLine
+  private readonly intake: QueueIntake
+  private readonly timers: QueueTimers
+  private pumping = false
+  private pumpAgain = false
+
+  constructor(
+    host: QueueHost,
+    definition: QueueDefinition,
+    settings: QueueSettings,
+    number: number,
+    firstFifoId: number,
+    owner: unknown,
+  ) {
+    const { store } = host
+    const { durable } = definition
+    this.host = host
+    this.store = store
+    this.name = definition.name
+    this.definition = definition
+    this.settings = settings
+    this.owner = owner
+    this.number = number
+    this.stores = durable && store.durability !== 'memory'
+    const { meter } = this
+    const { messagesMax, bytesMax } = host
+    const onReady = (): void => this.pump()
+    const onDeath = (message: Message, reason: DeathReason): void => host.died(this, message, reason)
+    const options = { store, durable, settings, meter, messagesMax, bytesMax, onReady, onDeath }
+    this.contents = new QueueContents(options, firstFifoId)
+    this.dispatcher = new Dispatcher(settings.singleActiveConsumer)
+    this.delays = new DelayLine(store, number, (delayed) => this.comeOfAge(delayed))
+    this.intake = new QueueIntake(options, this.contents, this.delays, number)
+    this.timers = new QueueTimers(
+      store.clock,
+      settings.expiresMs,
+      () => this.pump(),
+      () => {
+        if (this.consumerCount === 0) this.host.expired(this)
+      },
+    )
+  }
+
+  /** Takes over what the store holds beside the messages themselves. */
+  async recover(): Promise<void> {
+    await this.contents.recover()
+    await this.delays.recover()
+    await this.intake.recover()
+    this.pump()
+  }
+
+  get firstFifoId(): number {
+    return this.contents.backlog.firstFifoId
+  }
+
+  get readyCount(): number {
+    return this.contents.backlog.readyCount
+  }
+
+  /** Ready messages are being read from disk: `get` may answer undefined although there are some. */
+  get loading(): boolean {
+    return this.contents.backlog.loading
+  }
+
+  get consumerCount(): number {
+    return this.dispatcher.consumers.size
+  }
+
+  offer(message: Message): void {
+    if (this.deleted || message.isLifeSign) return
+    if (this.intake.accept(message)) this.pump()
+    else if (this.intake.deadLetters) this.host.died(this, message, 'maxlen')
+  }
+
+  /** Adds a consumer; throws QueueError where another one, or the queue's owner, does not allow it. */
+  consume(receiver: Receiver, options: ConsumeOptions = {}): Consumer {
+    const consumers = [...this.dispatcher.consumers]
+    if (consumers.some((each) => each.exclusive) || (options.exclusive === true && consumers.length > 0)) {
+      throw new QueueError(403, `queue '${this.name}' in vhost '/' in exclusive use`)
+    }
+    const consumer = new Consumer(this, receiver, options)
+    this.dispatcher.add(consumer)
+    this.timers.touch()
+    if (consumers.length === 0) this.contents.backlog.active = true
+    this.pump()
+    return consumer
+  }
+
+  /** For the consumer. */
+  cancel(consumer: Consumer, giveBack = false): void {
+    const wasThere = !consumer.cancelled
+    consumer.cancelled = true
+    this.dispatcher.remove(consumer)
+    if (giveBack) {
+      const held = [...this.unacknowledged].filter((each) => each.consumer === consumer)
+      for (const delivery of held.sort((a, b) => a.entry.seq - b.entry.seq)) this.takeBack(delivery, true)
+    }
+    if (!wasThere || this.deleted) return
+    this.timers.touch()
+    if (this.consumerCount > 0) return this.pump()
+    this.contents.backlog.active = false
+    if (this.definition.autoDelete) this.host.expired(this)
+    else this.pump()
+  }
+
+  /** For the consumer: it may have room again. */
+  resume(consumer: Consumer): void {
+    if (this.dispatcher.resume(consumer)) this.pump()
+  }
+
+  /** Hands out the next message to nobody in particular; undefined: there is none, or it is being read from disk. */
+  get(noAck = false): QueueDelivery | undefined {
+    if (this.dispatcher.active !== undefined) {
+      throw new QueueError(405, `queue '${this.name}' in vhost '/' has a single active consumer`)
+    }
+    this.timers.touch()
+    const entry = this.contents.next(true)
+    return entry === undefined ? undefined : this.handOut(entry, undefined, noAck)
+  }
+
+  /** The message that is next, as it is: nothing changes by it. */
+  peek(): Message | undefined {
+    return this.contents.next(false)?.message
+  }
+
+  ack(delivery: QueueDelivery): boolean {
+    if (!this.settle(delivery)) return false
+    this.meter.counters.acknowledged++
+    this.contents.leave(delivery.entry)
+    this.roomAgain(delivery.consumer)
+    return true
+  }
+
+  /** `counts`: it was sent, so that its delivery count rises. */
+  requeue(delivery: QueueDelivery, counts: boolean): boolean {
+    if (!this.takeBack(delivery, counts)) return false
+    this.roomAgain(delivery.consumer)
+    this.pump()
+    return true
+  }
+
+  reject(delivery: QueueDelivery): boolean {
+    if (!this.settle(delivery)) return false
+    this.meter.counters.rejected++
+    const { entry, retries } = delivery
+    const { message } = entry
+    const delayMs = this.settings.retryDelaysMs[retries]
+    this.contents.leave(entry)
+    if (delayMs === undefined) this.host.died(this, message, 'rejected')
+    else {
+      const delayed = {
+        message,
+        enqueuedMs: enqueuedMs(entry),
+        count: delivery.deliveryCount + 1,
+        retries: retries + 1,
+      }
+      this.delays.add(delayed, this.store.clock.now() + delayMs)
+    }
+    this.roomAgain(delivery.consumer)
+    return true
+  }
+
+  /** Removes all ready messages; answers how many. What is unacknowledged stays. A full queue holds up nobody. */
+  purge(): number {
+    const purged = this.readyCount
+    const held = [...this.unacknowledged].sort((a, b) => a.entry.seq - b.entry.seq)
+    const moved = this.contents.purge(
+      held.map((delivery) => delivery.entry),
+      this.consumerCount > 0,
+    )
+    for (const [place, delivery] of held.entries()) delivery.entry = moved[place] as FifoEntry
+    this.host.renumbered(this)
+    return purged
+  }
+
+  stats(): QueueStats {
+    const { backlog } = this.contents
+    return this.meter.stats(this.store.clock.now(), {
+      name: this.name,
+      ready: backlog.readyCount,
+      delayed: this.delays.count,
+      messages: backlog.count,
+      bytes: backlog.bytes,
+      consumers: this.consumerCount,
+      head: backlog.peek(),
+      unacknowledged: this.unacknowledged,
+    })
+  }
+
+  /** The queue was used: its expiry begins anew. */
+  touch(): void {
+    this.timers.touch()
+  }
+
+  /** The broker stops. */
+  close(): void {
+    this.deleted = true
+    this.timers.stop()
+    this.delays.close()
+    this.contents.backlog.close()
+  }
+
+  destroy(): void {
+    this.deleted = true
+    this.timers.stop()
+    this.intake.clear()
+    this.contents.destroy()
+    void this.delays.destroy()
+    for (const delivery of this.unacknowledged) delivery.settled = true
+    this.unacknowledged.clear()
+    for (const consumer of [...this.dispatcher.consumers]) {
+      this.cancel(consumer)
+      consumer.receiver.cancelled()
+    }
+  }
+
+  private comeOfAge(delayed: Delayed): boolean {
+    const { message, retries, enqueuedMs: firstMs } = delayed
+    // What is tried again keeps its age; what was only delayed begins now.
+    const atMs = retries > 0 ? firstMs : this.store.clock.now()
+    if (this.contents.push(message, atMs, delayed) === undefined) return false
+    this.pump()
+    return true
+  }
+
+  /** Hands out what can be handed out, drops what has expired or is too much, and sees when the next one expires. */
+  private pump(): void {
+    if (this.pumping || this.deleted) return
+    this.pumping = true
+    try {
+      let left = PUMP_MAX
+      for (; left > 0 && !this.deleted; left--) {
+        const consumer = this.dispatcher.pick()
+        const entry = consumer === undefined ? undefined : this.contents.next(true)
+        if (consumer === undefined || entry === undefined) break
+        const delivery = this.handOut(entry, consumer, consumer.noAck)
+        consumer.receiver.deliver(delivery)
+      }
+      if (left === 0) this.pumpLater()
+      this.contents.dropSurplus()
+      if (this.contents.mayExpire) this.timers.arm(this.contents.expiryOf(this.contents.next(false)))
+    } finally {
+      this.pumping = false
+    }
+  }
+
+  private pumpLater(): void {
+    if (this.pumpAgain) return
+    this.pumpAgain = true
+    setImmediate(() => {
+      this.pumpAgain = false
+      this.pump()
+    })
+  }
+
+  private handOut(entry: FifoEntry, consumer: Consumer | undefined, noAck: boolean): QueueDelivery {
+    const { count, retries } = this.contents.redeliveryOf(entry)
+    const delivery = new QueueDelivery(this, entry, consumer, count, retries, noAck)
+    this.contents.backlog.take(entry)
+    this.meter.counters.delivered++
+    if (noAck) this.contents.leave(entry)
+    else {
+      this.unacknowledged.add(delivery)
+      if (consumer !== undefined) consumer.unacknowledged++
+    }
+    return delivery
+  }
+
+  private settle(delivery: QueueDelivery): boolean {
+    if (delivery.settled) return false
+    delivery.settled = true
+    this.unacknowledged.delete(delivery)
+    if (delivery.consumer !== undefined) delivery.consumer.unacknowledged--
+    return true
+  }
+
+  private takeBack(delivery: QueueDelivery, counts: boolean): boolean {
+    if (!this.settle(delivery)) return false
+    const { entry, retries } = delivery
+    this.meter.counters.returned++
+    const count = delivery.deliveryCount + 1
+    if (!counts) this.contents.release(entry, delivery.redelivered)
+    else if (count > (this.settings.deliveryLimit ?? count)) {
+      this.contents.leave(entry)
+      this.host.died(this, entry.message, 'delivery_limit')
+    } else this.contents.release(entry, true, { count, retries })
+    return true
+  }
+
+  private roomAgain(consumer: Consumer | undefined): void {
+    if (consumer === undefined || consumer.cancelled) return
+    if (this.dispatcher.resume(consumer)) this.pump()
+  }
+}
