@@ -66,7 +66,15 @@ export async function check(world: World, seed: number, forMs: number): Promise<
 
   await stage.start()
   for (const one of [...steady, group, willReader]) await one.prepare()
-  const running = Promise.all(everyone.map((one) => one.run()))
+  const open = new Set<string>()
+  const running = Promise.all(
+    everyone.map(async (one, index) => {
+      const name = `${one.constructor.name} ${index}`
+      open.add(name)
+      await one.run()
+      open.delete(name)
+    }),
+  )
   const endAtMs = performance.now() + forMs
   while (performance.now() < endAtMs && journal.violations.length === 0) {
     await pause(random.between(50, 500))
@@ -79,10 +87,8 @@ export async function check(world: World, seed: number, forMs: number): Promise<
     await retained.check()
   }
   stage.isEnding = true
-  await Promise.race([
-    running,
-    pause(FINISH_MS).then(() => journal.violation('not all that was sent was acknowledged')),
-  ])
+  await Promise.race([running, pause(FINISH_MS)])
+  if (open.size > 0) journal.violation(`not all came to their end: ${[...open].join(', ')}`)
   for (const one of readers) await one.finish(FINISH_MS)
   await retained.check()
   // The acknowledgements of what came last are stored with whatever is acknowledged after them.

@@ -1,55 +1,34 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { lasting } from '../../support/flow.ts'
 import { openSocket } from '../../support/mosquitto-peer.ts'
 import { RawClient } from '../../support/raw-client.ts'
 import { acknowledgementsIn } from './acknowledgement-trace.ts'
 import { readCalls } from './system-calls.ts'
+import { canTrace, TracedBroker } from './traced-broker.ts'
 
-const MAIN = fileURLToPath(new URL('../../../dist/main.js', import.meta.url))
 const CALLS = 'read,write,writev,sendto,sendmsg,fdatasync'
 const PUBLISHERS = 3
 const MESSAGES = 20
 
-const canTrace = spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0
-
 let folder: string
-let tracer: ChildProcess | undefined
+let broker: TracedBroker | undefined
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sluice-trace-'))
 })
 
 afterEach(async () => {
-  if (tracer?.exitCode === null) tracer.kill('SIGKILL')
+  await broker?.end('SIGKILL')
   await rm(folder, { recursive: true })
 })
 
 async function startTraced(durability: string): Promise<number> {
-  const trace = ['-f', '-y', '-xx', '-s', '65536', '-e', `trace=${CALLS}`, '-o', join(folder, 'trace')]
-  const flags = ['--mqtt-port', '0', '--http-port', '0', '--data', join(folder, 'data'), '--durability', durability]
-  const command = [...trace, process.execPath, MAIN, 'start', ...flags]
-  tracer = spawn('strace', command, { stdio: ['ignore', 'pipe', 'ignore'] })
-  let output = ''
-  const { stdout } = tracer
-  if (stdout === null) throw new Error('no output')
-  stdout.on('data', (chunk: Buffer) => (output += chunk))
-  while (!output.includes('ws://')) await once(stdout, 'data')
-  return Number(/mqtt:\/\/127\.0\.0\.1:(\d+)/.exec(output)?.[1])
-}
-
-/** Ends the broker, not the tracer, which then has written everything. */
-async function stopTraced(): Promise<void> {
-  const { pid } = tracer ?? {}
-  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'latin1')
-  const exited = once(tracer as ChildProcess, 'exit')
-  process.kill(Number(children.trim().split(' ')[0]), 'SIGTERM')
-  await exited
+  const trace = ['-y', '-xx', '-s', '65536', '-e', `trace=${CALLS}`, '-o', join(folder, 'trace')]
+  broker = new TracedBroker(trace, join(folder, 'data'), durability)
+  return (await broker.port()) ?? 0
 }
 
 async function connect(port: number, clientId: string): Promise<RawClient> {
@@ -92,7 +71,7 @@ async function publish(port: number): Promise<Map<number, string>> {
 describe.skipIf(!canTrace && process.env['CI'] === undefined)('what the operating system sees of the broker', () => {
   test('no PUBACK, PUBREC or PUBCOMP leaves before the fdatasync that covers it', { timeout: 60_000 }, async () => {
     const payloads = await publish(await startTraced('fsync'))
-    await stopTraced()
+    await broker?.end('SIGTERM')
     const found = acknowledgementsIn(await readCalls(join(folder, 'trace')), payloads)
     const half = (PUBLISHERS * MESSAGES) / 2
     const count = (wanted: string): number => found.filter(({ type }) => type === wanted).length
@@ -102,7 +81,7 @@ describe.skipIf(!canTrace && process.env['CI'] === undefined)('what the operatin
 
   test('the same look at a broker that does not sync finds every one of them', { timeout: 60_000 }, async () => {
     const payloads = await publish(await startTraced('os'))
-    await stopTraced()
+    await broker?.end('SIGTERM')
     const found = acknowledgementsIn(await readCalls(join(folder, 'trace')), payloads)
     expect(found).toHaveLength((PUBLISHERS * MESSAGES * 3) / 2)
     expect(found.filter(({ isCovered }) => isCovered)).toEqual([])
