@@ -57,10 +57,15 @@ function addProperties(packet: Record<string, unknown>, message: Message, now: n
   if (message.properties.length > 0 || message.expiresAtMs > 0) {
     const properties = toAedesProperties(decodeForwardProperties(message.properties))
     if (message.expiresAtMs > 0) {
-      properties['messageExpiryInterval'] = Math.max(1, Math.ceil((message.expiresAtMs - now) / 1000))
+      properties['messageExpiryInterval'] = secondsLeft(message, now)
     }
     packet['properties'] = properties
   }
+}
+
+// At least 1: a hook that sees 0 would take it for "does not expire".
+function secondsLeft(message: Message, now: number): number {
+  return Math.max(1, Math.ceil((message.expiresAtMs - now) / 1000))
 }
 
 /**
@@ -73,13 +78,18 @@ export function fromAedesPacket(packet: LoosePacket, publisher: string, now: num
   const expirySeconds = properties?.messageExpiryInterval
   let encoded = properties === undefined ? EMPTY : encodeForwardProperties(fromAedesProperties(properties))
   if (original !== undefined && encoded.equals(afterAedes(original.properties))) encoded = original.properties
+  let expiresAtMs = typeof expirySeconds === 'number' ? now + expirySeconds * 1000 : 0
+  // Whole seconds counted from now would give a message that nobody changed a longer life, and an expired one a new one.
+  if (original !== undefined && original.expiresAtMs > 0 && expirySeconds === secondsLeft(original, now)) {
+    expiresAtMs = original.expiresAtMs
+  }
   return new Message(
     packet.topic,
     payloadBytes(packet.payload),
     qosOf(packet.qos),
     packet.retain === true,
     encoded,
-    typeof expirySeconds === 'number' ? now + expirySeconds * 1000 : 0,
+    expiresAtMs,
     publisher,
   )
 }
