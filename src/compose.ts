@@ -125,7 +125,8 @@ function assemble(
   authenticators: readonly EnhancedAuthenticator[] = [],
 ): { sessions: Sessions; backlogs: GroupBacklogs } {
   const { router, store } = broker
-  const { queuedMessagesMax, queuedBytesMax } = broker.config.limits
+  const { queuedMessagesMax, queuedBytesMax, queueMemoryBytesMax } = broker.config.limits
+  store.queueMemory.bytesMax = queueMemoryBytesMax
   const backlogs = new GroupBacklogs(store, { messagesMax: queuedMessagesMax, bytesMax: queuedBytesMax })
   router.openBacklog = (shareName, filter) =>
     backlogs.open(shareName, filter, () => router.sharedGroup(shareName, filter))

@@ -16,6 +16,8 @@ export class Counters {
   messagesExpired = 0
   connectionsOpened = 0
   connectionsRefused = 0
+  /** Connections that waited because too many came at once. */
+  connectionsDelayed = 0
   /** Connections closed because of a malformed or forbidden packet. */
   protocolErrors = 0
   keepAliveTimeouts = 0

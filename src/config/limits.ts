@@ -26,6 +26,9 @@ export const limitsSchema = z.strictObject({
   /** Topic, properties and payload of a will together: the broker keeps it as long as the client is there. */
   willBytesMax: limit(128 * 1024, 0, 268_435_460),
   connectionsMax: limit(100_000, 1, COUNT_MAX),
+  connectionsPerAddressMax: limit(20_000, 1, COUNT_MAX),
+  /** New connections of all listeners; those beyond wait. */
+  connectsPerSecondMax: limit(10_000, 1, COUNT_MAX),
   sessionsMax: limit(1_000_000, 1, COUNT_MAX),
   /** How long a 3.x session with clean session 0 outlives its connection, and the ceiling for what version 5 asks. */
   sessionExpirySecondsMax: limit(7 * 24 * 3600, 0, 0xffff_ffff),
@@ -44,8 +47,13 @@ export const limitsSchema = z.strictObject({
   sharedGroupsMax: limit(10_000, 0, COUNT_MAX),
   /** Receive Maximum that the broker announces, and the window of what it sends to a 3.x client. */
   inflightMessagesMax: limit(1024, 1, 32_767),
+  /** What one connection publishes; 0: any number. */
+  publishesPerSecondMax: limit(0, 0, COUNT_MAX),
+  publishBytesPerSecondMax: limit(0, 0, Number.MAX_SAFE_INTEGER),
   queuedMessagesMax: limit(100_000, 1, COUNT_MAX),
   queuedBytesMax: limit(64 * MIB, 1024, Number.MAX_SAFE_INTEGER),
+  /** Memory of the messages in all queues together. */
+  queueMemoryBytesMax: limit(512 * MIB, 64 * 1024, Number.MAX_SAFE_INTEGER),
   queueOverflow: queueOverflow.default('drop-newest'),
   /** Bytes that wait for one connection's socket. */
   outboxBytesMax: limit(8 * MIB, 16 * 1024, Number.MAX_SAFE_INTEGER),

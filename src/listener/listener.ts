@@ -1,5 +1,6 @@
 import type { Server } from 'node:net'
 import { SluiceError } from '../base/errors.ts'
+import type { ConnectRate } from './connect-rate.ts'
 import type { ConnectionLimit } from './connection-limit.ts'
 import type { Transport } from './transport.ts'
 
@@ -8,6 +9,8 @@ export interface ListenerOptions {
   /** 0 takes a free port. */
   readonly port: number
   readonly limit: ConnectionLimit
+  /** None: connections begin at once. */
+  readonly rate?: ConnectRate
   /** Gets each new client; calls `transport.start` before it returns. */
   readonly accept: (transport: Transport) => void
 }

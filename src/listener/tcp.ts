@@ -5,10 +5,13 @@ import { StreamTransport } from './stream-transport.ts'
 
 /** Listens for MQTT over plain TCP. */
 export async function listenTcp(options: ListenerOptions): Promise<Listener> {
-  const { host, limit, accept } = options
+  const { host, limit, rate, accept } = options
   const sockets = new OpenSockets(limit)
   const server = createServer({ noDelay: true }, (socket) => {
-    if (sockets.add(socket)) accept(new StreamTransport(socket, 'mqtt'))
+    if (!sockets.add(socket)) return
+    const transport = new StreamTransport(socket, 'mqtt')
+    if (rate === undefined) accept(transport)
+    else rate.admit(socket, () => accept(transport))
   })
   const port = await bind(server, host, options.port, '--mqtt-port')
   return {

@@ -19,7 +19,7 @@ export interface WebSocketListenerOptions extends ListenerOptions {
 
 /** Listens for HTTP; a WebSocket at /mqtt carries MQTT. */
 export async function listenWebSocket(options: WebSocketListenerOptions): Promise<Listener> {
-  const { host, limit, accept, messageBytesMax, earlyMessageBytesMax } = options
+  const { host, limit, rate, accept, messageBytesMax, earlyMessageBytesMax } = options
   const sockets = new OpenSockets(limit)
   const upgrader = new WebSocketServer({
     noServer: true,
@@ -36,9 +36,12 @@ export async function listenWebSocket(options: WebSocketListenerOptions): Promis
       refuse(socket, ...refusal)
       return
     }
-    upgrader.handleUpgrade(request, socket, head, (webSocket) => {
-      accept(new WebSocketTransport(webSocket, request, earlyMessageBytesMax))
-    })
+    const upgrade = (): void =>
+      upgrader.handleUpgrade(request, socket, head, (webSocket) => {
+        accept(new WebSocketTransport(webSocket, request, earlyMessageBytesMax))
+      })
+    if (rate === undefined) upgrade()
+    else rate.admit(request.socket, upgrade)
   })
   const port = await bind(server, host, options.port, '--http-port')
   return {

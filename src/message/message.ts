@@ -34,6 +34,9 @@ export class Message {
   commitEpoch = 0
   /** Reason code of the destination that refused the message; 0: none did. */
   refusal = 0
+  /** Entries of queues, durable or not, that hold it in memory, and what it counts there (`store/queue-memory`). */
+  holders = 0
+  heldBytes = 0
   /** Live references from durable queues, counted by the store (`store/fifo`). */
   references = 0
   /** Number of the stored body when several queues share it, given by the store; 0: none. */

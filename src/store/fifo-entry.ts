@@ -62,12 +62,12 @@ export class FifoEntry implements Participant {
 }
 
 // About what an entry costs in memory and on disk beside the bytes of its message.
-const OVERHEAD_BYTES = 64
+export const ENTRY_BYTES = 64
 
 /** What a message counts against the byte limits of a FIFO. */
 export function entrySize(message: Message): number {
   const amqpBytes = message.amqp === undefined ? 0 : message.amqp.record.length
-  return OVERHEAD_BYTES + message.topic.length + message.properties.length + message.payload.length + amqpBytes
+  return ENTRY_BYTES + message.topic.length + message.properties.length + message.payload.length + amqpBytes
 }
 
-export const SETTLED_BYTES = OVERHEAD_BYTES
+export const SETTLED_BYTES = ENTRY_BYTES

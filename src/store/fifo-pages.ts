@@ -67,9 +67,9 @@ export class FifoPages implements Waiter {
   }
 
   /** Sends entries at the end of the window back to disk until it fits its budget. */
-  trim(): void {
+  trim(windowBytes: number = this.host.windowBytes): void {
     if (this.loading || this.closed) return
-    const { ready, windowBytes } = this.host
+    const { ready } = this.host
     // A message larger than the window stays when it is next, or it would come and go for ever.
     const keep = windowBytes > 0 ? 1 : 0
     while (ready.bytes > windowBytes && ready.length > keep && ready.last?.redelivered === false) {
@@ -113,6 +113,7 @@ export class FifoPages implements Waiter {
     this.gapBytes += entry.bytes
     // When it is loaded again, that is another object.
     entry.gone = true
+    this.store.queueMemory.give(entry.message)
     this.storage.forget(entry)
   }
 
@@ -146,7 +147,10 @@ export class FifoPages implements Waiter {
       this.gapFrom = entrySeq(row.key) + 1
       const entry = this.storage.admit(row)
       if (entry === undefined) this.host.missed(1, bytes)
-      else this.host.ready.append(entry)
+      else {
+        this.host.ready.append(entry)
+        this.store.queueMemory.take(entry.message)
+      }
     }
     if (rows.length === 0) this.gapFrom = askedTo + 1
     if (rows.length === 0 && this.gapTo === askedTo && this.gapCount > 0) {

@@ -6,6 +6,7 @@ import type { LowestSeq } from './fifo-head.ts'
 import { FifoPages, type PageHost } from './fifo-pages.ts'
 import { FifoStorage, SETTLED_MESSAGE } from './fifo-storage.ts'
 import { sweepEntries } from './fifo-sweep.ts'
+import type { PagedQueue, QueueMemory } from './queue-memory.ts'
 import type { Store } from './store.ts'
 
 export interface FifoOptions {
@@ -30,12 +31,16 @@ const NONE: readonly number[] = []
  *
  * What the start has found under `fifoId` is taken over: `count` is right at once, entries come after `onReady`.
  */
-export class Fifo implements EntryOwner, PageHost, LowestSeq {
+export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
   readonly fifoId: number
   /** Entries became available to `next` that were not in memory before. */
   onReady: () => void = nothing
   messagesMax: number
   bytesMax: number
+  /** Somebody takes its messages at present: it stays in memory longer than others (`store/queue-memory`). */
+  attended = false
+  /** For `store/queue-memory` alone. */
+  used = false
   /** Entries and their bytes, ready and handed out, in memory and on disk. */
   count = 0
   bytes = 0
@@ -46,6 +51,7 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
   /** Last of the entries at the front of `ready` that were handed out before. */
   private returned: FifoEntry | undefined
   private readonly store: Store
+  private readonly memory: QueueMemory
   private readonly durable: boolean
   private readonly storage: FifoStorage
   private readonly pages: FifoPages
@@ -53,9 +59,11 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
   private nextSeq: number
   private handedOutSeq = 0
   private destroyed = false
+  private isListed = false
 
   constructor(store: Store, fifoId: number, options: FifoOptions) {
     this.store = store
+    this.memory = store.queueMemory
     this.fifoId = fifoId
     this.durable = options.durable && store.durability !== 'memory'
     this.messagesMax = options.messagesMax
@@ -85,7 +93,8 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
   }
 
   get windowBytes(): number {
-    return this.window
+    const { memory, window } = this
+    return memory.short && window > memory.shortWindowBytes ? memory.shortWindowBytes : window
   }
 
   /** A smaller window while nobody is connected: what is committed leaves memory. */
@@ -101,6 +110,8 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
   push(message: Message, mark: number, identifiers: readonly number[] = NONE): FifoEntry | undefined {
     const size = entrySize(message)
     if (this.count >= this.messagesMax || this.bytes + size > this.bytesMax || this.destroyed) return undefined
+    if (!this.memory.hasRoomFor(message, size)) return undefined
+    this.memory.take(message)
     const entry = new FifoEntry(this, this.nextSeq++, message.own(), mark, identifiers, size)
     this.count++
     this.bytes += size
@@ -113,7 +124,8 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
     entry.epoch = commit.formingEpoch
     message.commitEpoch = entry.epoch
     commit.mark(entry, size)
-    if (this.pages.active || this.ready.bytes + size > this.window) this.pages.hold(entry)
+    this.touch()
+    if (this.pages.active || this.ready.bytes + size > this.windowBytes) this.pages.hold(entry)
     else this.ready.append(entry)
     return entry
   }
@@ -124,6 +136,11 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
     return this.ready.first
   }
 
+  /** Whether its own limits let the message in: when `push` refuses it all the same, memory is short. */
+  fits(message: Message): boolean {
+    return this.count < this.messagesMax && this.bytes + entrySize(message) <= this.bytesMax
+  }
+
   /** Hands out the ready entry with the lowest number; undefined: none, or `loading`. */
   next(): FifoEntry | undefined {
     const entry = this.peek()
@@ -132,7 +149,8 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
     this.inFlight.append(entry)
     if (entry.seq > this.handedOutSeq) this.handedOutSeq = entry.seq
     if (this.durable) this.storage.head.handedOut(this, this.store.commit)
-    if (this.pages.active && this.ready.bytes < this.window >>> 1) this.pages.refill()
+    this.used = true
+    if (this.pages.active && this.ready.bytes < this.windowBytes >>> 1) this.pages.refill()
     return entry
   }
 
@@ -144,10 +162,11 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
     this.count--
     this.bytes -= entry.bytes
     entry.gone = true
+    this.memory.give(entry.message)
     if (!this.durable) return
     if (entry.written) this.storage.erase(entry)
     this.storage.forget(entry)
-    if (this.pages.active && this.ready.bytes < this.window >>> 1) this.pages.refill()
+    if (this.pages.active && this.ready.bytes < this.windowBytes >>> 1) this.pages.refill()
   }
 
   /** An entry that was handed out is ready again, at its old place, and marked as redelivered unless told otherwise. */
@@ -161,8 +180,12 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
     if (previous === this.returned) this.returned = entry
   }
 
-  /** Everything that was handed out is ready again, in order: the consumer is gone, or has come back. */
+  /**
+   * Everything that was handed out is ready again, in order: the consumer is gone, or has come back. Whatever `next`
+   * hands out once the current epoch is durable counts as redelivered after a crash.
+   */
   rewind(): void {
+    if (this.durable) this.storage.head.handedOut(this, this.store.commit)
     const entries: FifoEntry[] = []
     for (let entry = this.inFlight.first; entry !== undefined; entry = this.inFlight.first) {
       this.inFlight.remove(entry)
@@ -195,7 +218,9 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
     entry.bytes = SETTLED_BYTES
     entry.mark = mark
     entry.settled = true
+    this.memory.give(entry.message)
     entry.message = SETTLED_MESSAGE
+    this.memory.take(SETTLED_MESSAGE)
     entry.bodyId = 0
     if (this.durable && entry.written) this.storage.rewrite(entry)
   }
@@ -224,6 +249,7 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
   /** A clean end: notes exactly what was handed out, so that after the start nothing else counts as redelivered. */
   close(): void {
     this.pages.close()
+    this.memory.dismiss(this)
     if (this.durable && !this.destroyed && this.count > 0) {
       const sentBelow = Math.max(this.handedOutSeq + 1, this.storage.sentBelow)
       this.storage.head.settle(this.lowestSeq(), this.nextSeq, sentBelow, this.store.commit)
@@ -236,6 +262,7 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
     if (this.destroyed) return
     this.destroyed = true
     this.pages.close()
+    this.memory.dismiss(this)
     const lowest = this.lowestSeq()
     for (const list of [this.inFlight, this.ready, this.pages.tail]) {
       for (let entry = list.first; entry !== undefined; entry = list.first) this.ack(entry)
@@ -262,6 +289,7 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
 
   /** For the pages. */
   loaded(): void {
+    this.touch()
     if (this.ready.first !== undefined) this.onReady()
   }
 
@@ -273,6 +301,20 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq {
       if (entry.seq < lowest) lowest = entry.seq
     }
     return lowest
+  }
+
+  /** For the queue memory. */
+  pageOut(keepBytes: number): boolean {
+    this.pages.trim(keepBytes)
+    this.isListed = this.ready.length + this.inFlight.length + this.pages.tail.length > 0
+    return this.isListed
+  }
+
+  private touch(): void {
+    this.used = true
+    if (this.isListed) return
+    this.isListed = true
+    this.memory.enlist(this)
   }
 
   private removeReady(entry: FifoEntry): void {

@@ -11,6 +11,7 @@ import { headKey } from './keys.ts'
 import { damaged, openFolder } from './level/open-folder.ts'
 import { MemoryBackend } from './memory/memory-backend.ts'
 import { NumberSource } from './number-source.ts'
+import { QueueMemory } from './queue-memory.ts'
 import type { Durability, Store } from './store.ts'
 
 export type StoreOptions = (
@@ -59,6 +60,7 @@ class OpenStore implements Store {
   readonly commit: GroupCommit
   readonly numbers: NumberSource
   readonly bodies: Bodies
+  readonly queueMemory = new QueueMemory()
   readonly clock: Clock
   readonly log: Log
   private readonly backend: Backend

@@ -4,6 +4,7 @@ import type { Bodies } from './bodies.ts'
 import type { RecoveredFifo } from './fifo-recovery.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { NumberSource } from './number-source.ts'
+import type { QueueMemory } from './queue-memory.ts'
 
 /** What an acknowledgement promises: on disk, handed to the operating system, or nothing kept at all. */
 export type Durability = 'fsync' | 'os' | 'memory'
@@ -16,6 +17,8 @@ export interface Store {
   readonly numbers: NumberSource
   /** Message bodies that several FIFOs share; for `store/fifo`. */
   readonly bodies: Bodies
+  /** The memory of all queues together. */
+  readonly queueMemory: QueueMemory
   readonly clock: Clock
   readonly log: Log
   /** The committed value, or undefined. Changes that are still being formed are not seen. */

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
+import { connect } from 'node:net'
 import { describe, expect } from 'vitest'
 import { WebSocket } from 'ws'
 import { type Limits, limitsSchema } from '../../src/config/limits.ts'
 import { test, type World } from '../support/faulty-world.ts'
 import { lasting } from '../support/flow.ts'
-import type { RawClient } from '../support/raw-client.ts'
+import { RawClient } from '../support/raw-client.ts'
 import { connectPacket, type ConnectOptions, publishPacket } from '../support/wire-writer.ts'
 
 interface LimitCase {
@@ -64,6 +65,23 @@ async function queued(world: World, count: number, payload: string): Promise<str
   return got
 }
 
+/** Five messages are a second's worth; the sixth is not lost, it is read when its time has come. */
+async function heldBack(world: World, payload: Buffer, waitMs: number): Promise<void> {
+  const calm = await world.bystanders()
+  const client = await world.connect(FIVE)
+  for (let index = 0; index < 5; index++) await client.publish('a', payload, { qos: 1 })
+  const { counters } = world.broker
+  client.sendPublish({ topic: 'a', qos: 1, packetId: 77, payload })
+  await calm()
+  const before = counters.publishReceived
+  await world.clock.advance(waitMs - 1)
+  await calm()
+  expect(client.received).toEqual([])
+  expect(counters.publishReceived).toBe(before + 1)
+  await world.clock.advance(1)
+  await client.expect('puback', { packetId: 77 })
+}
+
 async function overWebSocket(world: World, bytes: number): Promise<WebSocket> {
   const socket = new WebSocket(world.broker.addresses[1]?.url ?? '', 'mqtt')
   await once(socket, 'open')
@@ -120,6 +138,25 @@ const CASES: Record<keyof Limits, LimitCase> = {
     },
     log: /connect did not arrive in time/,
   },
+  clientIdBytesMax: {
+    limits: { clientIdBytesMax: 10 },
+    at: async (world) => void (await world.connect({ clientId: 'é'.repeat(5) })),
+    async past(world) {
+      await refusedWith(world, { version: 5, clientId: 'é'.repeat(6) }, 0x85)
+      await refusedWith(world, { version: 4, clientId: 'c'.repeat(11) }, 2)
+    },
+    log: /longer than 10 bytes/,
+  },
+  willBytesMax: {
+    limits: { willBytesMax: 100 },
+    at: async (world) => void (await world.connect({ ...FIVE, will: { topic: 'w', payload: 'x'.repeat(99) } })),
+    async past(world) {
+      const will = { topic: 'w', payload: 'x'.repeat(100) }
+      await refusedWith(world, { ...FIVE, will }, 0x97)
+      await refusedWith(world, { version: 4, will }, 3)
+    },
+    log: /larger than 100 bytes/,
+  },
   connectionsMax: {
     limits: { connectionsMax: 3 },
     async at(world) {
@@ -138,6 +175,41 @@ const CASES: Record<keyof Limits, LimitCase> = {
       await world.connect({ clientId: 'four' })
     },
     log: /connectionsMax|connections/,
+  },
+  connectionsPerAddressMax: {
+    limits: { connectionsPerAddressMax: 2 },
+    async at(world) {
+      for (const clientId of ['one', 'two']) await world.connect({ clientId })
+    },
+    async past(world) {
+      await closed(world, { clientId: 'three' })
+      const socket = connect({ port: world.port, host: '127.0.0.1', localAddress: '127.0.0.2' })
+      const other = new RawClient(socket, 4).sendConnect({ clientId: 'three' })
+      await other.expect('connack', { reasonCode: 0 })
+      other.drop()
+      expect(world.broker.counters.connectionsRefused).toBe(1)
+    },
+    log: /connectionsPerAddressMax/,
+  },
+  connectsPerSecondMax: {
+    limits: { connectsPerSecondMax: 4 },
+    async at(world) {
+      for (const clientId of ['one', 'two', 'three', 'four']) await world.connect({ clientId })
+    },
+    async past(world) {
+      const late = [await asked(world, { clientId: 'five' }), await asked(world, { clientId: 'six' })] as const
+      const socket = new WebSocket(world.broker.addresses[1]?.url ?? '', 'mqtt')
+      const opened = once(socket, 'open')
+      await world.until(() => world.broker.counters.connectionsDelayed === 3)
+      await world.clock.advance(249)
+      expect(world.broker.counters.connectionsOpened).toBe(4)
+      await world.clock.advance(1)
+      expect(world.broker.counters.connectionsOpened).toBe(5)
+      await world.clock.advance(500)
+      for (const client of late) await client.expect('connack', { reasonCode: 0 })
+      await opened
+      socket.terminate()
+    },
   },
   sessionsMax: {
     limits: { sessionsMax: 2 },
@@ -236,6 +308,75 @@ const CASES: Record<keyof Limits, LimitCase> = {
       }
     },
   },
+  subscriptionBytesPerClientMax: {
+    limits: { subscriptionBytesPerClientMax: 500 },
+    async at(world) {
+      const client = await world.connect(FIVE)
+      expect(await client.subscribe(['f'.repeat(100)])).toEqual([0])
+      expect(await client.subscribe(['f'.repeat(100)], 1)).toEqual([1])
+      await client.unsubscribe('f'.repeat(100))
+      expect(await client.subscribe(['f'.repeat(300)])).toEqual([0])
+    },
+    async past(world) {
+      for (const version of [5, 4] as const) {
+        const client = await world.connect({ version, clientId: `c${version}` })
+        const refusal = version === 5 ? 0x97 : 0x80
+        expect(await client.subscribe(['f'.repeat(301), 'a'])).toEqual([refusal, 0])
+        expect(await client.subscribe(['f'.repeat(100)])).toEqual([refusal])
+      }
+    },
+  },
+  subscriptionBytesMax: {
+    limits: { subscriptionBytesMax: 500 },
+    async at(world) {
+      const clients = [await world.connect({ clientId: 'one' }), await world.connect({ clientId: 'two' })]
+      for (const client of clients) expect(await client.subscribe('f'.repeat(50))).toEqual([0])
+      for (const client of clients) await client.disconnect()
+    },
+    async past(world) {
+      const one = await world.connect({ version: 5, clientId: 'one' })
+      expect(await one.subscribe('f'.repeat(51))).toEqual([0])
+      const two = await world.connect({ version: 5, clientId: 'two' })
+      expect(await two.subscribe('f'.repeat(50))).toEqual([0x97])
+      await one.disconnect()
+      expect(await two.subscribe('f'.repeat(50))).toEqual([0])
+    },
+  },
+  filtersPerPacketMax: {
+    limits: { filtersPerPacketMax: 3 },
+    async at(world) {
+      const client = await world.connect(FIVE)
+      expect(await client.subscribe(['a', 'b', 'c'])).toEqual([0, 0, 0])
+      expect(await client.unsubscribe('a', 'b', 'c')).toEqual([0, 0, 0])
+    },
+    async past(world) {
+      const subscriber = await world.connect(FIVE)
+      subscriber.subscribe(['a', 'b', 'c', 'd']).catch(() => {})
+      await subscriber.expectDisconnected(0x97)
+      const leaver = await world.connect(FIVE)
+      leaver.unsubscribe('a', 'b', 'c', 'd').catch(() => {})
+      await leaver.expectDisconnected(0x97)
+    },
+    log: /topic filters/,
+  },
+  sharedGroupsMax: {
+    limits: { sharedGroupsMax: 2 },
+    async at(world) {
+      const client = await world.connect(FIVE)
+      expect(await client.subscribe(['$share/g/a', '$share/g/b'])).toEqual([0, 0])
+      const other = await world.connect({ ...FIVE, clientId: 'other' })
+      expect(await other.subscribe(['$share/g/a'])).toEqual([0])
+    },
+    async past(world) {
+      const other = await world.connect({ ...FIVE, clientId: 'other' })
+      await other.unsubscribe('$share/g/a')
+      for (const version of [5, 4] as const) {
+        const late = await world.connect({ version, clientId: `late${version}` })
+        const refusal = version === 5 ? 0x97 : 0x80
+        expect(await late.subscribe(['$share/h/a', '$share/g/b', 'a'])).toEqual([refusal, 0, 0])
+      }
+    },
+  },
   inflightMessagesMax: {
     limits: { inflightMessagesMax: 3 },
     async at(world) {
@@ -258,6 +399,25 @@ const CASES: Record<keyof Limits, LimitCase> = {
     },
     log: /Receive Maximum/,
   },
+  publishesPerSecondMax: {
+    limits: { publishesPerSecondMax: 5 },
+    async at(world) {
+      const client = await world.connect(FIVE)
+      for (let index = 0; index < 5; index++) await client.publish('a', 'x', { qos: 1 })
+      await world.clock.advance(1000)
+    },
+    past: (world) => heldBack(world, Buffer.alloc(1), 200),
+  },
+  publishBytesPerSecondMax: {
+    limits: { publishBytesPerSecondMax: 500 },
+    async at(world) {
+      const client = await world.connect(FIVE)
+      for (let index = 0; index < 4; index++) await client.publish('a', Buffer.alloc(100 - 8), { qos: 1 })
+      await client.publish('a', Buffer.alloc(99 - 8), { qos: 1 })
+      await client.expectNothing()
+    },
+    past: (world) => heldBack(world, Buffer.alloc(100 - 8), 2),
+  },
   queuedMessagesMax: {
     limits: { queuedMessagesMax: 4 },
     at: async (world) => expect(await queued(world, 4, 'x')).toEqual(['0', '1', '2', '3']),
@@ -267,6 +427,33 @@ const CASES: Record<keyof Limits, LimitCase> = {
     limits: { queuedBytesMax: 4096 },
     at: async (world) => expect(await queued(world, 3, 'x'.repeat(1200))).toEqual(['0', '1', '2']),
     past: async (world) => expect(await queued(world, 4, 'x'.repeat(1200))).toEqual(['0', '1', '2']),
+  },
+  queueMemoryBytesMax: {
+    limits: { queueMemoryBytesMax: 64 * 1024, queueOverflow: 'reject-publish' },
+    async at(world) {
+      const sleepers = ['one', 'two']
+      for (const clientId of sleepers) {
+        const sleeper = await world.connect(lasting({ ...FIVE, clientId }))
+        await sleeper.subscribe(['all', clientId], 1)
+        await sleeper.disconnect()
+      }
+      const publisher = await world.connect(FIVE)
+      // Each is in two queues and counts once.
+      for (const topic of ['all', 'all', 'all', 'one']) {
+        expect(await publisher.publish(topic, Buffer.alloc(16_000), { qos: 1 })).toMatchObject({ reasonCode: 0 })
+      }
+      await publisher.disconnect()
+    },
+    async past(world) {
+      const publisher = await world.connect(FIVE)
+      for (const topic of ['two', 'all']) {
+        expect(await publisher.publish(topic, Buffer.alloc(16_000), { qos: 1 })).toMatchObject({ reasonCode: 0x97 })
+      }
+      const back = await world.connect(lasting({ ...FIVE, clientId: 'one' }))
+      await back.receiveMany(4)
+      await back.expectNothing()
+      expect(await publisher.publish('two', Buffer.alloc(16_000), { qos: 1 })).toMatchObject({ reasonCode: 0 })
+    },
   },
   queueOverflow: {
     limits: { queuedMessagesMax: 4, queueOverflow: 'drop-oldest' },
@@ -309,13 +496,13 @@ const CASES: Record<keyof Limits, LimitCase> = {
   retainedBytesMax: {
     limits: { retainedBytesMax: 100 },
     async at(world) {
-      await publishes(world, 'a', Buffer.alloc(60), 0x10)
-      await publishes(world, 'b', Buffer.alloc(40), 0x10)
+      await publishes(world, 'a', Buffer.alloc(59), 0x10)
+      await publishes(world, 'b', Buffer.alloc(39), 0x10)
     },
     async past(world) {
-      await publishes(world, 'b', Buffer.alloc(41), 0x97)
-      await publishes(world, 'b', Buffer.alloc(30), 0x10)
-      await publishes(world, 'c', Buffer.alloc(10), 0x10)
+      await publishes(world, 'b', Buffer.alloc(40), 0x97)
+      await publishes(world, 'b', Buffer.alloc(29), 0x10)
+      await publishes(world, 'c', Buffer.alloc(9), 0x10)
     },
   },
   userPropertiesMax: {

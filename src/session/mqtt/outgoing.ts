@@ -103,7 +103,9 @@ export class Outgoing {
     this.connection = connection
     this.window = window
     this.inflight?.clear()
-    this.queue?.rewind()
+    if (this.queue === undefined) return
+    this.queue.attended = true
+    this.queue.rewind()
   }
 
   /**
@@ -112,6 +114,7 @@ export class Outgoing {
    */
   detach(neverFlushed: number): void {
     this.connection = undefined
+    if (this.queue !== undefined) this.queue.attended = false
     this.pause = 'offline'
     for (const [packetId, entry] of this.inflight ?? []) {
       if (entry.sentWith !== neverFlushed || entry.settled) continue
@@ -322,6 +325,8 @@ export class Outgoing {
         broker.counters.publishDropped++
         const entry = queue.push(message, mark, identifiers)
         if (entry !== undefined) return entry
+        // What fills the memory of all queues is mostly in others.
+        if (queue.fits(message)) break
       }
     }
     if (queueOverflow === 'reject-publish') message.refusal = ReasonCode.QuotaExceeded
@@ -332,6 +337,7 @@ export class Outgoing {
 
   private use(queue: Fifo): Fifo {
     this.queue = queue
+    queue.attended = this.connection !== undefined
     queue.onReady = () => this.pump()
     return queue
   }

@@ -17,6 +17,7 @@ import { ClientError } from './client-error.ts'
 import type { Connection } from './connection.ts'
 import { handlePacket } from './handle-packet.ts'
 import { IncomingPublishes } from './incoming-publishes.ts'
+import { PublishRate } from './publish-rate.ts'
 
 const PUBACK_FIRST_BYTE = 0x40
 // An acknowledgement that waits for the disk is small, but a client that never stops sending is not.
@@ -38,10 +39,14 @@ export class Receiver implements TransportHandler {
   private heldForReplies = false
   private heldForStore = false
   private ended = false
+  private readonly rate: PublishRate | undefined
+  private rateTimer: unknown
 
   constructor(connection: Connection) {
     this.connection = connection
-    this.packetBytesMax = connection.context.broker.config.limits.connectPacketBytesMax
+    const { config, clock } = connection.context.broker
+    this.packetBytesMax = config.limits.connectPacketBytesMax
+    this.rate = PublishRate.of(config.limits, clock.now())
   }
 
   private get decodeLimits(): DecodeLimits {
@@ -108,6 +113,7 @@ export class Receiver implements TransportHandler {
 
   close(): void {
     this.ended = true
+    this.connection.context.broker.clock.clear(this.rateTimer)
     this.rest = undefined
     this.collector = undefined
   }
@@ -173,7 +179,9 @@ export class Receiver implements TransportHandler {
     if (connection.session !== undefined) {
       if (first >> 4 === PacketType.Publish) {
         this.publishes ??= new IncomingPublishes(connection)
+        const before = counters.publishReceived
         const next = this.publishes.receive(buffer, at, bodyStart, frameEnd)
+        if (this.rate !== undefined) this.slowDown(this.rate, counters.publishReceived - before, next - at)
         this.holdBack((first & CHANGES_STATE) !== 0)
         return next
       }
@@ -194,6 +202,14 @@ export class Receiver implements TransportHandler {
     }
     this.beforeSession(buffer, at, bodyStart, frameEnd)
     return frameEnd
+  }
+
+  private slowDown(rate: PublishRate, messages: number, bytes: number): void {
+    const { clock } = this.connection.context.broker
+    const waitMs = rate.take(messages, bytes, clock.now())
+    if (waitMs === 0 || this.ended) return
+    this.hold()
+    this.rateTimer = clock.after(waitMs, () => this.release())
   }
 
   /** `changesState`: the packet may have left something to be written. */

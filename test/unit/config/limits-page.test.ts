@@ -14,6 +14,9 @@ const rows = new Map(
 
 const units = new Map([
   ['BytesMax', 'bytes'],
+  ['BytesPerClientMax', 'bytes'],
+  ['BytesPerSecondMax', 'bytes a second'],
+  ['PerSecondMax', 'a second'],
   ['SecondsMax', 'seconds'],
   ['Seconds', 'seconds'],
   ['Ms', 'ms'],

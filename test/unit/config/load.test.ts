@@ -111,7 +111,8 @@ describe('loading', () => {
 
 describe('the environment', () => {
   test.each(configKeys())('reaches $name by $variable', async ({ path, variable, kind, byDefault }) => {
-    const text = kind === 'number' ? String(Number(byDefault) - 1) : kind === 'boolean' ? 'false' : 'memory'
+    const text =
+      kind === 'number' ? String(byDefault === 0 ? 1 : Number(byDefault) - 1) : kind === 'boolean' ? 'false' : 'memory'
     const given = path.at(-1) === 'level' ? 'debug' : path.at(-1) === 'queueOverflow' ? 'drop-oldest' : text
     const config = await loadConfig({ environment: { [variable]: given } })
     const value = path.reduce<unknown>((area, part) => (area as Record<string, unknown>)[part], config)

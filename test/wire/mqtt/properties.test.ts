@@ -17,7 +17,7 @@ import { ProtocolError } from '../../../src/wire/mqtt/protocol-error.ts'
 import { bytes } from './notation.ts'
 
 describe('user properties beyond the limit', () => {
-  const limits = { userPropertiesMax: 2 }
+  const limits = { userPropertiesMax: 2, filtersPerPacketMax: 10 }
   const frames = {
     CONNECT: (list: string) => `10 [ "MQTT" 05 02 00 3c [ ${list} ] "c" ]`,
     'a will': (list: string) => `10 [ "MQTT" 05 06 00 3c [ ] "c" [ ${list} ] "w" "" ]`,

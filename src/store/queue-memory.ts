@@ -1,0 +1,98 @@
+import type { Message } from '../message/message.ts'
+import { ENTRY_BYTES, entrySize } from './fifo-entry.ts'
+
+/** A queue of which a part can wait on disk alone. */
+export interface PagedQueue {
+  /** Somebody takes its messages at present. */
+  readonly attended: boolean
+  /** Got a message, or handed one out, since it was last looked at. */
+  used: boolean
+  /** Sends what is on disk and waits in memory beyond `keepBytes` away from memory. False: nothing is left in memory. */
+  pageOut(keepBytes: number): boolean
+}
+
+/** What a queue that somebody takes from may keep while memory is short. */
+const SHORT_WINDOW_BYTES = 64 * 1024
+// Bounds the work of one turn of the event loop.
+const QUEUES_PER_TURN = 1000
+
+/**
+ * The memory that the messages of all queues take, each message counted once however many queues hold it. It is
+ * reclaimed in this order:
+ *
+ * 1. From three quarters of the limit on, queues that nobody takes from leave memory, the longest unused first: what
+ *    they hold is on disk and is read again when somebody comes.
+ * 2. From seven eighths on, all other queues keep 64 KiB, the longest unused first.
+ * 3. At the limit a new message is refused, and the overflow policy of its queue decides.
+ *
+ * What is in flight or not on disk yet cannot be reclaimed; what is never stored meets the third step only.
+ */
+export class QueueMemory {
+  bytes = 0
+  /** The second step is on: no queue fills a window larger than `shortWindowBytes`. */
+  short = false
+  readonly shortWindowBytes = SHORT_WINDOW_BYTES
+  private max = Number.POSITIVE_INFINITY
+  // The longest unused first, as far as the last look at each can tell.
+  private readonly queues = new Set<PagedQueue>()
+  private scheduled = false
+
+  get bytesMax(): number {
+    return this.max
+  }
+
+  set bytesMax(bytes: number) {
+    this.max = bytes
+  }
+
+  hasRoomFor(message: Message, size: number): boolean {
+    return this.bytes + (message.holders === 0 ? size : ENTRY_BYTES) <= this.max
+  }
+
+  /** One more entry holds the message. */
+  take(message: Message): void {
+    if (message.holders++ === 0) {
+      message.heldBytes = entrySize(message)
+      this.bytes += message.heldBytes
+    } else this.bytes += ENTRY_BYTES
+    if (!this.scheduled && this.bytes > this.max * 0.75) {
+      this.scheduled = true
+      setImmediate(this.reclaim)
+    }
+  }
+
+  /** One entry less holds the message. */
+  give(message: Message): void {
+    this.bytes -= --message.holders === 0 ? message.heldBytes : ENTRY_BYTES
+    if (this.short && this.bytes < this.max * 0.75) this.short = false
+  }
+
+  /** The queue has something in memory that could leave it. */
+  enlist(queue: PagedQueue): void {
+    this.queues.add(queue)
+  }
+
+  dismiss(queue: PagedQueue): void {
+    this.queues.delete(queue)
+  }
+
+  private readonly reclaim = (): void => {
+    this.scheduled = false
+    this.sweep(0.75, 0, false)
+    if (this.bytes <= this.max * 0.875) return
+    this.short = true
+    this.sweep(0.875, SHORT_WINDOW_BYTES, true)
+  }
+
+  private sweep(share: number, keepBytes: number, attended: boolean): void {
+    let left = Math.min(this.queues.size, QUEUES_PER_TURN)
+    for (const queue of this.queues) {
+      if (left-- === 0 || this.bytes <= this.max * share) return
+      this.queues.delete(queue)
+      const isSpared = queue.attended !== attended || queue.used
+      if (queue.attended === attended) queue.used = false
+      if (isSpared || queue.pageOut(keepBytes)) this.queues.add(queue)
+      else queue.used = false
+    }
+  }
+}
