@@ -136,7 +136,7 @@ export class DefectBroker {
     const before = this.folders.at(-1)
     if (before === undefined || this.running === undefined) throw new Error('only a persistent broker can crash')
     const after = `${before}-after`
-    cpSync(before, after, { recursive: true })
+    cpSync(before, after, { recursive: true, filter: (path) => !path.endsWith('.sock') })
     this.folders.push(after)
     this.left.push(this.running)
     for (const client of this.clients.splice(0)) client.drop()
