@@ -99,8 +99,7 @@ export class Device {
     }
     const answer = this.request('connack')
     stream.write(connectPacket(expirySeconds === 0 ? given : lasting(given, expirySeconds)))
-    const { sessionPresent, reasonCode } = await answer
-    if (reasonCode !== 0) this.stage.journal.violation(`${this.name} was refused with ${reasonCode}`)
+    const { sessionPresent } = await answer
     this.sessionPresent = sessionPresent
   }
 
@@ -248,7 +247,12 @@ export class Device {
   }
 
   private accepted(packet: ReceivedPacket): void {
-    const { journal } = this.stage
+    const { journal, isUp } = this.stage
+    if (packet.reasonCode !== 0) {
+      if (isUp) journal.violation(`${this.name} was refused with ${packet.reasonCode}`)
+      this.drop()
+      return
+    }
     journal.counts.connections++
     this.isConnected = true
     // 3.1 does not say it.
