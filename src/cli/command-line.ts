@@ -10,6 +10,7 @@ const HELP = `
 Start with:
   sluice start --memory       try it without leaving anything behind
   sluice start --help         all that can be set
+  sluice store --help         check, repair, back up and restore what is on disk
 `
 
 /** Loaded only when a broker is to run: help and mistakes are answered without it. */
@@ -51,6 +52,11 @@ function version(): string {
 function fail(error: unknown, terminal: Terminal): void {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return
+    if (error.code === 'commander.help') {
+      terminal.err('sluice: the command is not complete; see sluice --help\n')
+      terminal.exit(2)
+      return
+    }
     // commander adds a suggestion on a line of its own.
     const sentence = error.message
       .replace(/^error: /, '')
