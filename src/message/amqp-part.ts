@@ -41,8 +41,8 @@ export class AmqpPart {
     routingKey: string,
     properties: Buffer,
     deaths: readonly Death[] = NO_DEATHS,
-    firstDeath: FirstDeath | undefined = undefined,
-    encoded: Buffer | undefined = undefined,
+    firstDeath?: FirstDeath,
+    encoded?: Buffer,
   ) {
     this.exchange = exchange
     this.routingKey = routingKey

@@ -211,7 +211,7 @@ function pushBlock(tag: string, content: Buffer, parts: Buffer[]): void {
 /** Equal by value: integers whatever their width, tables and arrays item by item. */
 export function sameValue(a: FieldValue | undefined, b: FieldValue | undefined): boolean {
   if (a === b) return true
-  if (isNumeric(a) && isNumeric(b)) return a == b
+  if (isNumeric(a) && isNumeric(b)) return Number(a) === Number(b) && String(a) === String(b)
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
   const wrapped = [new Map([['', a]]), new Map([['', b]])] as const
   return encodeTable(wrapped[0]).equals(encodeTable(wrapped[1]))

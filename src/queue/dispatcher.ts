@@ -50,15 +50,18 @@ export class Dispatcher {
     for (const { ring } of this.groups) {
       while (ring.length > 0) {
         const consumer = ring[0] as Consumer
-        if (consumer.hasRoom) {
-          if (ring.length > 1) ring.push(ring.shift() as Consumer)
-          return consumer
-        }
+        if (consumer.hasRoom) return consumer
         ring.shift()
         consumer.inRing = false
       }
     }
     return undefined
+  }
+
+  /** Whoever `pick` has answered got a message: the next one's turn. */
+  served(consumer: Consumer): void {
+    const { ring } = this.groupOf(consumer.priority)
+    if (ring.length > 1 && ring[0] === consumer) ring.push(ring.shift() as Consumer)
   }
 
   private groupOf(priority: number): Group {

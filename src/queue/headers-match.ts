@@ -7,7 +7,7 @@ const WAYS: readonly FieldValue[] = ['all', 'any', 'all-with-x', 'any-with-x']
 export function checkHeadersArguments(args: FieldTable): void {
   const way = args.get('x-match')
   if (way === undefined || WAYS.includes(way)) return
-  throw new QueueError(406, `invalid x-match field value ${JSON.stringify(String(way))}; expected all or any`)
+  throw new QueueError(406, `invalid x-match field value ${JSON.stringify(way)}; expected all or any`)
 }
 
 /**

@@ -278,6 +278,7 @@ export class Queue implements Destination {
         const entry = consumer === undefined ? undefined : this.contents.next(true)
         if (consumer === undefined || entry === undefined) break
         const delivery = this.handOut(entry, consumer, consumer.noAck)
+        this.dispatcher.served(consumer)
         consumer.receiver.deliver(delivery)
       }
       if (left === 0) this.pumpLater()
