@@ -19,6 +19,8 @@ export interface Delivery {
   readonly qos: QoS
   /** True only when each matching subscription says so. */
   readonly noLocal: boolean
+  /** What it gets of its own messages, where only some of the matching subscriptions say no-local. */
+  readonly own?: Delivery | undefined
   /** True when any matching subscription says so. */
   readonly retainAsPublished: boolean
   /** Ascending, without repetition; empty: none. */

@@ -18,13 +18,21 @@ export function mergeSubscribers(subscribers: readonly Subscriber[]): readonly D
 }
 
 function mergeDeliveries(a: Delivery, b: Delivery): Delivery {
-  return {
+  const merged = {
     destination: a.destination,
     qos: a.qos > b.qos ? a.qos : b.qos,
     noLocal: a.noLocal && b.noLocal,
     retainAsPublished: a.retainAsPublished || b.retainAsPublished,
     identifiers: mergeIdentifiers(a.identifiers, b.identifiers),
   }
+  // A subscription with no-local adds nothing to the client's own messages (MQTT-3.8.3-3).
+  if (a.noLocal !== b.noLocal) return { ...merged, own: ownOf(a.noLocal ? b : a) }
+  if (a.own === undefined && b.own === undefined) return merged
+  return { ...merged, own: mergeDeliveries(ownOf(a), ownOf(b)) }
+}
+
+function ownOf(delivery: Delivery): Delivery {
+  return delivery.own ?? delivery
 }
 
 function mergeIdentifiers(a: readonly number[], b: readonly number[]): readonly number[] {

@@ -68,4 +68,15 @@ describe('overlapping subscriptions with identifiers', () => {
     await client.receive({ payload: 'x' })
     await client.expectNothing()
   })
+
+  test('bring the own message by those without no-local alone (MQTT-3.8.3-3)', async ({ broker }) => {
+    const client = await broker.connect({ version: 5, clientId: 'c' })
+    await client.subscribe({ filter: 'a/#', noLocal: true }, 2, { subscriptionIdentifiers: [1] })
+    await client.subscribe('a/b', 1, { subscriptionIdentifiers: [2] })
+    await client.publish('a/b', 'own', { qos: 2 })
+    await client.receive({ payload: 'own', qos: 1, properties: { subscriptionIdentifiers: [2] } })
+    const other = await broker.connect({ version: 5, clientId: 'other' })
+    other.sendPublish({ topic: 'a/b', payload: 'not own', qos: 2, packetId: 1 })
+    await client.receive({ payload: 'not own', qos: 2, properties: { subscriptionIdentifiers: [1, 2] } })
+  })
 })

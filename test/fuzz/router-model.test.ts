@@ -34,23 +34,33 @@ interface Kept {
 function expectedOf(list: readonly Kept[], text: string): object[] {
   const matching = list.filter((kept) => matches(kept.subscription.filter, text))
   return [...new Set(matching.map((kept) => kept.who))].map((one) => {
-    const own = matching.filter((kept) => kept.who === one).map((kept) => kept.subscription)
-    const identifiers = own.map((subscription) => subscription.identifier).filter((identifier) => identifier > 0)
-    return {
-      name: `d${one}`,
-      qos: Math.max(...own.map((subscription) => subscription.qos)),
-      noLocal: own.every((subscription) => subscription.noLocal),
-      retainAsPublished: own.some((subscription) => subscription.retainAsPublished),
-      identifiers: [...new Set(identifiers)].sort((a, b) => a - b),
-    }
+    const all = matching.filter((kept) => kept.who === one).map((kept) => kept.subscription)
+    const others = all.filter((subscription) => !subscription.noLocal)
+    const isMixed = others.length > 0 && others.length < all.length
+    return { name: `d${one}`, ...merged(all), ...(isMixed ? { own: merged(others) } : {}) }
   })
 }
 
+function merged(all: readonly Subscription[]): object {
+  const identifiers = all.map((subscription) => subscription.identifier).filter((identifier) => identifier > 0)
+  return {
+    qos: Math.max(...all.map((subscription) => subscription.qos)),
+    noLocal: all.every((subscription) => subscription.noLocal),
+    retainAsPublished: all.some((subscription) => subscription.retainAsPublished),
+    identifiers: [...new Set(identifiers)].sort((a, b) => a - b),
+  }
+}
+
 function actualOf(route: Route): object[] {
-  return route.deliveries.map(({ destination, ...rest }) => ({
-    name: (destination as RecordingDestination).name,
-    ...rest,
-  }))
+  return route.deliveries.map(({ destination, own, ...rest }) => {
+    const { destination: same, ...ownRest } = own ?? { destination }
+    expect(same).toBe(destination)
+    return {
+      name: (destination as RecordingDestination).name,
+      ...rest,
+      ...(own === undefined ? {} : { own: ownRest }),
+    }
+  })
 }
 
 describe('the router against a plain list', () => {

@@ -76,6 +76,7 @@ export class Session implements GroupMember {
 
   offer(message: Message, delivery: Delivery): void {
     if (delivery.noLocal && message.publisher === this.clientId) return // MQTT-3.8.3-3
+    if (delivery.own !== undefined && message.publisher === this.clientId) delivery = delivery.own
     if (message.isLifeSign && !this.seesLifeSigns) return
     const qos = message.qos < delivery.qos ? message.qos : delivery.qos
     // MQTT-3.3.1-12, MQTT-3.3.1-13
@@ -108,7 +109,7 @@ export class Session implements GroupMember {
     if (connection === undefined) return true
     if (!connection.connected) return false
     if (delivery.noLocal && run.publisher === this.clientId) return true
-    if (delivery.identifiers.length > 0) return false
+    if (delivery.identifiers.length > 0 || delivery.own !== undefined) return false
     return deliverFrames(connection, run)
   }
 
