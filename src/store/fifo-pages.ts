@@ -67,18 +67,13 @@ export class FifoPages implements Waiter {
   }
 
   /** Sends entries at the end of the window back to disk until it fits its budget. */
-  trim(windowBytes: number = this.host.windowBytes): void {
-    if (this.loading || this.closed) return
-    const { ready } = this.host
-    // A message larger than the window stays when it is next, or it would come and go for ever.
-    const keep = windowBytes > 0 ? 1 : 0
-    while (ready.bytes > windowBytes && ready.length > keep && ready.last?.redelivered === false) {
-      const entry = ready.last
-      if (entry.epoch > this.store.commit.committedEpoch) return this.wait()
-      ready.remove(entry)
-      this.gapFrom = entry.seq
-      this.count(entry)
-    }
+  trim(): void {
+    this.cut(this.host.windowBytes, false)
+  }
+
+  /** The same with another budget, now: entries that are not on disk yet stand back for those in front of them. */
+  pageOut(keepBytes: number): void {
+    this.cut(keepBytes, true)
   }
 
   committed(epoch: number): void {
@@ -99,6 +94,27 @@ export class FifoPages implements Waiter {
   /** From now on nothing is loaded, and what is under way is thrown away. */
   close(): void {
     this.closed = true
+  }
+
+  private cut(keepBytes: number, urgent: boolean): void {
+    if (this.loading || this.closed) return
+    const { ready } = this.host
+    // A message larger than the window stays when it is next, or it would come and go for ever.
+    const keep = keepBytes > 0 ? 1 : 0
+    while (ready.bytes > keepBytes && ready.length > keep && ready.last?.redelivered === false) {
+      const entry = ready.last
+      const isOnDisk = entry.epoch <= this.store.commit.committedEpoch
+      if (!isOnDisk && !urgent) return this.wait()
+      ready.remove(entry)
+      if (isOnDisk) {
+        this.gapFrom = entry.seq
+        this.count(entry)
+      } else {
+        // The gap is empty: what is in front of it is older than what is in it, and on disk.
+        this.tail.insertAfter(entry, undefined)
+        this.wait()
+      }
+    }
   }
 
   private wait(): void {

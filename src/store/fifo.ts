@@ -305,7 +305,7 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
 
   /** For the queue memory. */
   pageOut(keepBytes: number): boolean {
-    this.pages.trim(keepBytes)
+    this.pages.pageOut(keepBytes)
     this.isListed = this.ready.length + this.inFlight.length + this.pages.tail.length > 0
     return this.isListed
   }

@@ -78,21 +78,26 @@ export class QueueMemory {
 
   private readonly reclaim = (): void => {
     this.scheduled = false
-    this.sweep(0.75, 0, false)
+    this.pageOut(this.max * 0.75, 0, false)
     if (this.bytes <= this.max * 0.875) return
     this.short = true
-    this.sweep(0.875, SHORT_WINDOW_BYTES, true)
+    this.pageOut(this.max * 0.875, SHORT_WINDOW_BYTES, true)
   }
 
-  private sweep(share: number, keepBytes: number, attended: boolean): void {
+  private pageOut(untilBytes: number, keepBytes: number, attended: boolean): void {
+    this.sweep(untilBytes, keepBytes, attended, true)
+    // All of them in use all the time: then the next in turn.
+    this.sweep(untilBytes, keepBytes, attended, false)
+  }
+
+  private sweep(untilBytes: number, keepBytes: number, attended: boolean, sparesUsed: boolean): void {
     let left = Math.min(this.queues.size, QUEUES_PER_TURN)
     for (const queue of this.queues) {
-      if (left-- === 0 || this.bytes <= this.max * share) return
+      if (left-- === 0 || this.bytes <= untilBytes) return
       this.queues.delete(queue)
-      const isSpared = queue.attended !== attended || queue.used
+      const isSpared = queue.attended !== attended || (sparesUsed && queue.used)
       if (queue.attended === attended) queue.used = false
       if (isSpared || queue.pageOut(keepBytes)) this.queues.add(queue)
-      else queue.used = false
     }
   }
 }

@@ -1,0 +1,51 @@
+import { Socket } from 'node:net'
+import { describe, expect, test } from 'vitest'
+import { ConnectRate } from '../../../src/listener/connect-rate.ts'
+import { FakeClock } from '../../support/fake-clock.ts'
+
+function socketFrom(address: string): Socket {
+  return Object.defineProperty(new Socket(), 'remoteAddress', { value: address })
+}
+
+describe('the connect rate', () => {
+  test('begins as many as it may at once, and the others in their turn', async () => {
+    const clock = new FakeClock()
+    let delayed = 0
+    const rate = new ConnectRate(4, clock, () => delayed++)
+    const started: number[] = []
+    for (let index = 0; index < 7; index++) rate.admit(socketFrom('a'), () => started.push(index))
+    expect([started, rate.waiting, delayed]).toEqual([[0, 1, 2, 3], 3, 3])
+    await clock.advance(249)
+    expect(started.length).toBe(4)
+    await clock.advance(1)
+    expect(started).toEqual([0, 1, 2, 3, 4])
+    await clock.advance(500)
+    expect([started, rate.waiting]).toEqual([[0, 1, 2, 3, 4, 5, 6], 0])
+  })
+
+  test('lets an address with few connections pass one with many', async () => {
+    const clock = new FakeClock()
+    const rate = new ConnectRate(1, clock)
+    const started: string[] = []
+    for (const from of ['many', 'many', 'many', 'many', 'few']) rate.admit(socketFrom(from), () => started.push(from))
+    await clock.advance(2000)
+    expect(started).toEqual(['many', 'many', 'few'])
+  })
+
+  test('forgets a connection that ends while it waits', async () => {
+    const clock = new FakeClock()
+    const rate = new ConnectRate(1, clock)
+    const started: string[] = []
+    rate.admit(socketFrom('a'), () => started.push('first'))
+    const impatient = socketFrom('a')
+    rate.admit(impatient, () => started.push('impatient'))
+    rate.admit(socketFrom('b'), () => started.push('patient'))
+    const closed = new Promise((resolve) => impatient.once('close', resolve))
+    impatient.destroy(new Error('reset'))
+    await closed
+    expect(rate.waiting).toBe(1)
+    await clock.advance(1000)
+    expect(started).toEqual(['first', 'patient'])
+    expect(impatient.listenerCount('close')).toBe(1)
+  })
+})
