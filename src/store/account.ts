@@ -73,8 +73,8 @@ export const storeKinds: RecordKinds = new Map<number, RecordKind>([
 /** Looks at every key, in the order of keys, and says whether it can be read and whom it belongs to. */
 export async function accountFor(backend: Backend, kinds: RecordKinds, visit: Visit): Promise<void> {
   const account = new Account(kinds)
-  for (const [kind, { claim }] of kinds) {
-    if (claim === undefined) continue
+  for (const [kind, record] of kinds) {
+    if (record.claim === undefined) continue
     await scan(backend, kindKey(kind), kindKey(kind + 1), (key, value) => account.claim(kind, key, value))
   }
   await scan(backend, kindKey(KIND_BODY), kindKey(KIND_BODY + 1), (key, value) => account.noteBody(key, value))

@@ -4,7 +4,6 @@ import { rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { ProtocolVersion } from '../../src/wire/mqtt/packet.ts'
 import { lasting } from '../support/flow.ts'
 import { openSocket } from '../support/mosquitto-peer.ts'
 import { RawClient } from '../support/raw-client.ts'
@@ -15,8 +14,8 @@ const PAYLOAD = 'x'.repeat(10_000)
 
 /** Takes the space for `run` away, and gives it back. */
 interface Shortage {
-  begin(broker: Sluice): Promise<void> | void
-  end(broker: Sluice): Promise<void> | void
+  readonly begin: (broker: Sluice) => Promise<void> | void
+  readonly end: (broker: Sluice) => Promise<void> | void
 }
 
 let processes: Sluice[] = []
@@ -41,8 +40,8 @@ function start(data: string): Sluice {
   return broker
 }
 
-async function connect(port: number, options: ConnectOptions & { version: ProtocolVersion }): Promise<RawClient> {
-  const client = new RawClient(await openSocket(port), options.version)
+async function connect(port: number, options: ConnectOptions): Promise<RawClient> {
+  const client = new RawClient(await openSocket(port), options.version ?? 4)
   client.sendConnect(options)
   await client.expect('connack', { reasonCode: 0 })
   return client
