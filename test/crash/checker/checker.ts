@@ -13,6 +13,7 @@ import { WillReader } from './will-reader.ts'
 import type { World } from './world.ts'
 
 const FINISH_MS = 15_000
+const CHECK_ROUNDS = 5
 const FAILED_START_CHANCE = 0.15
 
 export interface Outcome {
@@ -61,7 +62,11 @@ export async function check(world: World, seed: number, forMs: number): Promise<
     const way = await stage.crash(random)
     ways[way] = (ways[way] ?? 0) + 1
     rounds++
-    for (const problem of accountFor(await world.rows()).problems) journal.violation(`round ${rounds}: ${problem}`)
+    const { problems } = accountFor(await world.rows())
+    const damage = rounds % CHECK_ROUNDS === 1 ? await world.check() : undefined
+    for (const problem of damage === undefined ? problems : [...problems, damage]) {
+      journal.violation(`round ${rounds}: ${problem}`)
+    }
   }
 
   await stage.start()
@@ -105,6 +110,8 @@ async function leavesNothing(stage: Stage, retained: RetainedKeeper): Promise<vo
   const { journal, world } = stage
   const { problems, entries, left, bodies, incoming, retained: topics } = accountFor(await world.rows())
   for (const problem of problems) journal.violation(`at the end: ${problem}`)
+  const damage = await world.check()
+  if (damage !== undefined) journal.violation(`at the end: ${damage}`)
   if (entries > 0) journal.violation(`${entries} messages are left in the store: ${left.slice(0, 5).join(', ')}`)
   if (bodies > 0) journal.violation(`${bodies} shared messages are left in the store`)
   if (incoming > 0) journal.violation(`${incoming} incoming packet identifiers are left in the store`)

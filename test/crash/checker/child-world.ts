@@ -76,6 +76,11 @@ export class ChildWorld implements World {
     }
   }
 
+  async check(): Promise<string | undefined> {
+    const { code, output, errors } = await new Sluice('store', 'check', '--data', this.folder).ended()
+    return code === 0 ? undefined : `sluice store check: ${output}${errors}`
+  }
+
   async stop(): Promise<void> {
     await this.process?.end('SIGKILL')
     await rm(this.folder, { recursive: true })

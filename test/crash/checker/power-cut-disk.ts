@@ -17,7 +17,7 @@ export class PowerCutDisk {
   /** What becomes of that batch: it is on disk and nobody was told, or it is not. */
   cutKeeps = false
   onCut: () => void = () => {}
-  private rows = new MemoryBackend()
+  private readonly rows = new MemoryBackend()
   private cable: Cable | undefined
 
   /** For one life of a broker. `syncMs`: how long a sync takes. */
@@ -25,6 +25,11 @@ export class PowerCutDisk {
     this.cable?.cut()
     this.cable = new Cable(this, this.rows, syncMs)
     return this.cable
+  }
+
+  /** What is on it, to be read while no broker runs. */
+  get content(): Backend {
+    return this.rows
   }
 
   cut(): void {

@@ -1,5 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { type Broker, createBroker } from '../../../src/index.ts'
+import { recordKinds } from '../../../src/maintenance.ts'
+import { accountFor } from '../../../src/store/account.ts'
 import type { Backend } from '../../../src/store/backend.ts'
 import { openSocket } from '../../support/mosquitto-peer.ts'
 import { PowerCutDisk } from './power-cut-disk.ts'
@@ -84,6 +86,14 @@ export class PowerCutWorld implements World {
 
   rows(): Promise<[key: Buffer, value: Buffer][]> {
     return this.disk.all()
+  }
+
+  async check(): Promise<string | undefined> {
+    const damaged: string[] = []
+    await accountFor(this.disk.content, recordKinds, (key, _value, { state, kind, why }) => {
+      if (state === 'damaged') damaged.push(`${kind} ${key.toString('hex')}: ${why}`)
+    })
+    return damaged.length === 0 ? undefined : damaged.join('; ')
   }
 
   stop(): Promise<void> {

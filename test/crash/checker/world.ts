@@ -15,6 +15,8 @@ export interface World {
   crash(random: Random): Promise<string>
   /** All that is on the disk while the broker is down. */
   rows(): Promise<[key: Buffer, value: Buffer][]>
+  /** What `sluice store check` finds to be damaged while the broker is down; undefined: nothing. */
+  check(): Promise<string | undefined>
   stop(): Promise<void>
 }
 
