@@ -25,7 +25,7 @@ export interface Outcome {
 }
 
 /** Runs all actors against a broker that crashes for `forMs`, lets them come to their end, and says what was wrong. */
-export async function check(world: World, seed: number, forMs: number): Promise<Outcome> {
+export async function check(world: World, seed: number, forMs: number, finishMs = FINISH_MS): Promise<Outcome> {
   const random = new Random(seed)
   const journal = new Journal()
   const stage = new Stage(world, journal, random.fork())
@@ -92,9 +92,9 @@ export async function check(world: World, seed: number, forMs: number): Promise<
     await retained.check()
   }
   stage.isEnding = true
-  await Promise.race([running, pause(FINISH_MS)])
+  await Promise.race([running, pause(finishMs)])
   if (open.size > 0) journal.violation(`not all came to their end: ${[...open].join(', ')}`)
-  for (const one of readers) await one.finish(FINISH_MS)
+  for (const one of readers) await one.finish(finishMs)
   await retained.check()
   // The acknowledgements of what came last are stored with whatever is acknowledged after them.
   await pause(300)

@@ -3,6 +3,7 @@ import type { Batch } from '../../../src/store/batch.ts'
 import { MemoryBackend } from '../../../src/store/memory/memory-backend.ts'
 
 const END = Buffer.alloc(1, 0xff)
+const LIE_MS = 40
 const ALL = 1_000_000
 
 /**
@@ -16,6 +17,8 @@ export class PowerCutDisk {
   cutAt = 0
   /** What becomes of that batch: it is on disk and nobody was told, or it is not. */
   cutKeeps = false
+  /** Says that a batch is synced some time before it is: what a disk must not do. */
+  lies = false
   onCut: () => void = () => {}
   private readonly rows = new MemoryBackend()
   private cable: Cable | undefined
@@ -58,6 +61,11 @@ class Cable implements Backend {
   }
 
   write(batch: Batch, done: (error: Error | undefined) => void): void {
+    if (this.disk.lies) {
+      setTimeout(() => !this.isCut && this.rows.write(batch, () => {}), LIE_MS)
+      setImmediate(done, undefined)
+      return
+    }
     const ms = this.syncMs()
     const finish = (): void => {
       if (this.isCut) {

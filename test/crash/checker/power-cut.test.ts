@@ -25,3 +25,10 @@ test('a broker whose disk forgets everything after the last sync keeps every pro
   expect(outcome.counts.acknowledged).toBeGreaterThan(500)
   expect(outcome.counts.denied).toBeGreaterThan(0)
 })
+
+test('the same checker finds a disk that forgets what it has called synced', { timeout: REST_MS }, async () => {
+  world = new PowerCutWorld(1)
+  world.disk.lies = true
+  const { violations } = await check(world, 1, SHORT_MS, 200)
+  expect(violations).not.toEqual([])
+})
