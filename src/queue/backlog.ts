@@ -1,6 +1,8 @@
 import type { Message } from '../message/message.ts'
 import { Fifo } from '../store/fifo.ts'
 import type { FifoEntry } from '../store/fifo-entry.ts'
+import { loadEntries } from '../store/fifo-load.ts'
+import { entrySeq } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 
 export interface BacklogOptions {
@@ -16,7 +18,9 @@ export interface BacklogOptions {
 const IDLE_WINDOW_BYTES = 16 * 1024
 const ACTIVE_WINDOW_BYTES = 1024 * 1024
 const HIGH = 0x1_0000_0000
-const OVERHEAD_BYTES = 64
+const SEQ_MAX = 2 ** 47
+const PAGE = 1_000
+const PAGE_BYTES = 1024 * 1024
 
 /** When the message came into the queue, in milliseconds since 1970. */
 export function enqueuedMs(entry: FifoEntry): number {
@@ -39,9 +43,23 @@ export class Backlog {
       const limits = { durable, messagesMax, bytesMax, windowBytes: IDLE_WINDOW_BYTES }
       const fifo = new Fifo(store, firstFifoId + level, limits)
       fifo.onReady = onReady
-      this.readyBodyBytes += Math.max(0, fifo.bytes - OVERHEAD_BYTES * fifo.count)
       return fifo
     })
+  }
+
+  /** Counts the payloads that are on disk: all of them are read, so only a queue with a limit in bytes does it. */
+  async countBodies(store: Store): Promise<void> {
+    this.readyBodyBytes = 0
+    for (const { fifoId } of this.fifos) {
+      for (let from = 0; ; ) {
+        const rows = await loadEntries(store, fifoId, from, SEQ_MAX, PAGE, PAGE_BYTES)
+        for (const { key, message } of rows) {
+          this.readyBodyBytes += message?.payload.length ?? 0
+          from = entrySeq(key) + 1
+        }
+        if (rows.length === 0) break
+      }
+    }
   }
 
   get readyCount(): number {

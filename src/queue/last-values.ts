@@ -12,6 +12,7 @@ interface Latest {
   readonly entry: FifoEntry | undefined
 }
 
+const SEQ_MAX = 2 ** 47
 const PAGE = 1_000
 const PAGE_BYTES = 1024 * 1024
 
@@ -28,7 +29,7 @@ export class LastValues {
   async recover(store: Store, backlog: Backlog): Promise<void> {
     for (const fifo of backlog.fifos) {
       for (let from = 0; ; ) {
-        const rows = await loadEntries(store, fifo.fifoId, from, Number.MAX_SAFE_INTEGER / 64, PAGE, PAGE_BYTES)
+        const rows = await loadEntries(store, fifo.fifoId, from, SEQ_MAX, PAGE, PAGE_BYTES)
         for (const { key, message } of rows) {
           const name = message === undefined ? undefined : this.keyOf(message)
           from = entrySeq(key) + 1

@@ -41,6 +41,7 @@ export class QueueContents {
 
   async recover(): Promise<void> {
     await this.redeliveries.recover(this.backlog)
+    if (this.options.settings.maxLengthBytes !== undefined) await this.backlog.countBodies(this.options.store)
     await this.lastValues?.recover(this.options.store, this.backlog)
   }
 

@@ -20,8 +20,6 @@ export interface IntakeOptions {
 
 /** What happens to a message on its way into a queue: refused, known already, put off, or taken. */
 export class QueueIntake {
-  /** What is refused is dead-lettered as well. */
-  readonly deadLetters: boolean
   private readonly store: Store
   private readonly stores: boolean
   private readonly rejects: boolean
@@ -35,7 +33,6 @@ export class QueueIntake {
     this.store = store
     this.stores = durable && store.durability !== 'memory'
     this.rejects = settings.overflow !== 'drop-head'
-    this.deadLetters = settings.overflow === 'reject-publish-dlx'
     this.meter = meter
     this.contents = contents
     this.delays = delays

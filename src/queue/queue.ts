@@ -113,7 +113,9 @@ export class Queue implements Destination {
   offer(message: Message): void {
     if (this.deleted || message.isLifeSign) return
     if (this.intake.accept(message)) this.pump()
-    else if (this.intake.deadLetters) this.host.died(this, message, 'maxlen')
+    else if (this.settings.overflow === 'reject-publish-dlx' && this.contents.isFull) {
+      this.host.died(this, message, 'maxlen')
+    }
   }
 
   /** Adds a consumer; throws QueueError where another one, or the queue's owner, does not allow it. */

@@ -126,6 +126,17 @@ describe('a message dies', () => {
     expect(world.dead.readyCount).toBe(1)
   })
 
+  test('of a limit in bytes no sooner after a restart than before', async () => {
+    const world = await withDead({ 'x-max-length-bytes': 100 })
+    for (const text of ['a', 'b']) publish(world, 'q', text.repeat(50))
+    await settle(world)
+    const after = await restart(world)
+    await settle(after)
+    expect((await drain(after, after.queues.queue('q'))).map((text) => text[0])).toEqual(['a', 'b'])
+    publish(after, 'q', 'c'.repeat(101))
+    expect(after.queues.queue('q').readyCount).toBe(0)
+  })
+
   test('of coming back too often', async () => {
     const world = await withDead({ 'x-delivery-limit': 2 })
     publish(world, 'q', 'a')
