@@ -82,11 +82,13 @@ async function start(options: ComposeOptions, store: Store, clock: Clock): Promi
     await Promise.all(listeners.map((listener) => listener.close()))
     await control.close()
     sessions.close()
+    broker.queues.close()
     await store.close()
   })
   await recovering(config, async () => {
     await backlogs.recover()
     await sessions.recover()
+    await broker.queues.recover()
     backlogs.forgetUnused()
     store.destroyUnclaimed()
     await broker.retained.recover()
