@@ -216,6 +216,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: which.map(rewindAction) },
   { weight: 1, arbitrary: which.map(dropAction) },
   { weight: 1, arbitrary: fc.tuple(which, fc.constantFrom(0, 300, 5000)).map(windowAction) },
+  { weight: 1, arbitrary: fc.tuple(which, fc.constantFrom(0, 300, 5000)).map(pageOutAction) },
   { weight: 3, arbitrary: fc.constant(turn) },
   { weight: 3, arbitrary: fc.constant((world: World) => world.backend.complete()) },
   { weight: 1, arbitrary: fc.constant((world: World) => world.settleDisk()) },
@@ -263,6 +264,12 @@ function dropAction(i: number): Action {
 function windowAction([i, bytes]: [number, number]): Action {
   return (world) => {
     world.queue(i).fifo.windowBytes = bytes
+  }
+}
+
+function pageOutAction([i, bytes]: [number, number]): Action {
+  return (world) => {
+    world.queue(i).fifo.pageOut(bytes)
   }
 }
 
