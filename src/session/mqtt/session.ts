@@ -172,6 +172,11 @@ export class Session implements GroupMember {
     this.context.sessions.subscriptionBytes += bytes
   }
 
+  /** Has a shared subscription. */
+  get isMember(): boolean {
+    return (this.groups?.size ?? 0) > 0
+  }
+
   /** Lets the groups hand over what waited for a member with room. */
   drainGroups(): void {
     if (this.groups === undefined) return
@@ -181,7 +186,9 @@ export class Session implements GroupMember {
   /** Queues a retained message at QoS 0 until the outbox has room for it. */
   replay(replay: Replay): void {
     this.replays ??= []
-    this.replays.push(replay)
+    // Room for one look at everything; a client that asks again and never reads gets no more.
+    if (this.replays.length < this.context.broker.config.limits.retainedMessagesMax) this.replays.push(replay)
+    else this.connection?.dropped(1)
   }
 
   nextReplay(): Replay | undefined {
