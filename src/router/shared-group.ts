@@ -12,6 +12,8 @@ export interface GroupMember extends Destination {
 
 /** Messages that no member could take yet, oldest first. */
 export interface GroupBacklog {
+  /** By which a member's stored messages name the group, over restarts too; 0: nothing is stored. */
+  readonly id: number
   readonly count: number
   /** False: the backlog is full. */
   push(message: Message): boolean
@@ -48,6 +50,11 @@ export class SharedGroup implements Destination {
     this.shareName = shareName
     this.filter = filter
     this.backlog = backlog
+  }
+
+  /** See `GroupBacklog.id`. */
+  get id(): number {
+    return this.backlog?.id ?? 0
   }
 
   get size(): number {

@@ -24,6 +24,7 @@ export class WindowMember extends RecordingDestination implements GroupMember {
 
 /** A backlog in memory. */
 export class ListBacklog implements GroupBacklog {
+  readonly id = 0
   readonly messages: Message[] = []
   destroyed = false
   /** How many of the messages are at hand. */

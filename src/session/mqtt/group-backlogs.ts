@@ -7,9 +7,11 @@ import type { Store } from '../../store/store.ts'
 
 const KEY_PREFIX = 'group:'
 const WINDOW_BYTES = 1024 * 1024
+// 24 of an entry's 32 bits of marks.
+const GROUP_ID_MAX = 2 ** 24 - 1
 
-/** The two queues of a group: for what came back from a member, and for what has never left. */
-type NumberPair = readonly [returned: number, waiting: number]
+/** A group's two queues, for what came back from a member and for what has never left, and its own small number. */
+type GroupNumbers = readonly [returned: number, waiting: number, id: number]
 
 export interface BacklogLimits {
   readonly messagesMax: number
@@ -20,7 +22,7 @@ export interface BacklogLimits {
 export class GroupBacklogs {
   private readonly store: Store
   private readonly limits: BacklogLimits
-  private readonly numbers = new Map<string, NumberPair>()
+  private readonly numbers = new Map<string, GroupNumbers>()
   private readonly opened = new Set<string>()
 
   constructor(store: Store, limits: BacklogLimits) {
@@ -32,7 +34,7 @@ export class GroupBacklogs {
   async recover(): Promise<void> {
     const prefix = metaKey(KEY_PREFIX)
     for await (const [key, value] of scanPrefix(this.store, prefix)) {
-      this.numbers.set(key.toString('utf8', prefix.length), [readU48(value, 0), readU48(value, 6)])
+      this.numbers.set(key.toString('utf8', prefix.length), [readU48(value, 0), readU48(value, 6), readU48(value, 12)])
     }
   }
 
@@ -45,6 +47,13 @@ export class GroupBacklogs {
     }
   }
 
+  /** The smallest that no group has, because it has to fit beside an entry's marks. 0: all are given. */
+  private freeId(): number {
+    const given = new Set([...this.numbers.values()].map(([, , id]) => id))
+    for (let id = 1; id <= GROUP_ID_MAX; id++) if (!given.has(id)) return id
+    return 0
+  }
+
   open(shareName: string, filter: string, group: () => SharedGroup | undefined): GroupBacklog {
     const name = `${shareName}/${filter}`
     const { commit, numbers } = this.store
@@ -52,15 +61,16 @@ export class GroupBacklogs {
     this.opened.add(name)
     let pair = this.numbers.get(name)
     if (pair === undefined) {
-      pair = isStored ? [numbers.next(commit), numbers.next(commit)] : [0, 0]
-      if (isStored) commit.put(metaKey(KEY_PREFIX + name), encodePair(pair))
+      pair = isStored ? [numbers.next(commit), numbers.next(commit), this.freeId()] : [0, 0, 0]
+      this.numbers.set(name, pair)
+      if (isStored) commit.put(metaKey(KEY_PREFIX + name), encodeNumbers(pair))
     }
-    const [returned, waiting] = pair.map((number) => {
+    const [returned, waiting] = [pair[0], pair[1]].map((number) => {
       const fifo = new Fifo(this.store, number, { durable: true, ...this.limits, windowBytes: WINDOW_BYTES })
       fifo.onReady = () => group()?.drainReady()
       return fifo
     }) as [Fifo, Fifo]
-    return new FifoBacklog(returned, waiting, () => {
+    return new FifoBacklog(pair[2], returned, waiting, () => {
       this.numbers.delete(name)
       this.opened.delete(name)
       if (isStored) commit.del(metaKey(KEY_PREFIX + name))
@@ -68,19 +78,20 @@ export class GroupBacklogs {
   }
 }
 
-function encodePair(pair: NumberPair): Buffer {
-  const value = Buffer.allocUnsafe(12)
-  writeU48(value, pair[0], 0)
-  writeU48(value, pair[1], 6)
+function encodeNumbers(numbers: GroupNumbers): Buffer {
+  const value = Buffer.allocUnsafe(18)
+  for (const [index, number] of numbers.entries()) writeU48(value, number, 6 * index)
   return value
 }
 
 class FifoBacklog implements GroupBacklog {
+  readonly id: number
   private readonly returned: Fifo
   private readonly waiting: Fifo
   private readonly forget: () => void
 
-  constructor(returned: Fifo, waiting: Fifo, forget: () => void) {
+  constructor(id: number, returned: Fifo, waiting: Fifo, forget: () => void) {
+    this.id = id
     this.returned = returned
     this.waiting = waiting
     this.forget = forget

@@ -8,29 +8,17 @@ import { ReasonCode } from '../../wire/mqtt/reason-codes.ts'
 import type { Connection } from './connection.ts'
 import type { MqttContext } from './context.ts'
 import { deliver } from './deliver.ts'
+import { markOf, packetIdOf, QOS_MASK, RELEASED, RETAIN } from './entry-mark.ts'
+import { returnShared } from './return-shared.ts'
 import type { Session } from './session.ts'
 
 /** Why nothing is being sent at the moment. */
 export type PauseReason = 'idle' | 'offline' | 'window full' | 'outbox full' | 'store wait'
 
-// What is stored with an entry: the QoS to deliver, RETAIN, and that PUBREC has been received.
-const QOS_MASK = 0x03
-const RETAIN = 0x04
-const RELEASED = 0x08
-
-// Packet identifiers follow from the entry's number, so that they are the same after a restart without being stored.
-// The upper half of the range is left for messages that do not come from this queue.
-const PACKET_IDS = 32_767
-
 /** `packetId` is 0 for what was not sent on this connection. */
 export interface QueuedEntry {
   readonly entry: FifoEntry
   readonly packetId: number
-}
-
-/** Which packet identifier an entry is sent with. */
-function packetIdOf(entry: FifoEntry): number {
-  return 1 + (entry.seq % PACKET_IDS)
 }
 
 /**
@@ -83,7 +71,7 @@ export class Outgoing {
 
   offer(message: Message, qos: QoS, retain: boolean, identifiers: readonly number[], group?: SharedGroup): void {
     const queue = this.queue ?? this.use(this.context.sessions.openQueue(this.session, this.stored))
-    const mark = qos | (retain ? RETAIN : 0)
+    const mark = markOf(qos, retain, group?.id ?? 0)
     let entry = queue.push(message, mark, identifiers)
     if (entry === undefined) {
       entry = this.makeRoom(queue, message, mark, identifiers)
@@ -183,6 +171,12 @@ export class Outgoing {
     this.shared?.delete(entry)
     this.inflight?.delete(packetIdOf(entry))
     this.queue?.ack(entry)
+  }
+
+  /** See `returnShared`. */
+  async returnShared(groupOf: (id: number) => SharedGroup | undefined): Promise<void> {
+    if (this.queue === undefined || this.queue.count === 0) return
+    await returnShared(this.queue, this.session, this.context.broker.config.limits.inflightMessagesMax, groupOf)
   }
 
   destroy(): void {

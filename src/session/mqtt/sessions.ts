@@ -96,6 +96,11 @@ export class Sessions {
       const { sessionNumber, packetId } = parseIncomingKey(key)
       byNumber.get(sessionNumber)?.restoreIncoming(packetId)
     }
+    const groups = new Map([...this.broker.router.sharedGroups()].map((group) => [group.id, group]))
+    if (groups.size === 0) return
+    for (const session of this.byId.values()) {
+      if (session.isMember) await session.outgoing.returnShared((id) => (id === 0 ? undefined : groups.get(id)))
+    }
   }
 
   /** The queue of a session; `stored` brings back what is on disk. */

@@ -41,6 +41,8 @@ export function handleSubscribe(connection: Connection, packet: SubscribePacket)
     sendSuback(connection, packet.packetId, granted, () => {
       // Here and not earlier: what is retained now is not older than any message that went out before it.
       replayRetained(connection, session, granted)
+      // A group may have been waiting for just this member.
+      session.outgoing.pump()
     })
     announceSubscribed(connection, requests, granted)
   })
