@@ -49,12 +49,12 @@ export const storeKinds: RecordKinds = new Map<number, RecordKind>([
       missing(key, value) {
         const isGroup = key.subarray(0, GROUP_PREFIX.length).equals(GROUP_PREFIX)
         if (!isGroup && !key.equals(NumberSource.key)) return 'nobody knows it'
-        return value.length === (isGroup ? 12 : 6) ? undefined : 'it has the wrong length'
+        const fits = isGroup ? value.length > 0 && value.length % 6 === 0 : value.length === 6
+        return fits ? undefined : 'it has the wrong length'
       },
       claim(key, value, { fifos }) {
         if (!key.subarray(0, GROUP_PREFIX.length).equals(GROUP_PREFIX)) return
-        fifos.add(readU48(value, 0))
-        fifos.add(readU48(value, 6))
+        for (let at = 0; at + 6 <= value.length; at += 6) fifos.add(readU48(value, at))
       },
     },
   ],
