@@ -237,6 +237,21 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
     return entry
   }
 
+  /** Up to `max` entries from the front, read from disk where need be; all of them stay ready, as they were. */
+  async front(max: number): Promise<FifoEntry[]> {
+    const { handedOutSeq } = this
+    const entries: FifoEntry[] = []
+    while (entries.length < max) {
+      while (this.peek() === undefined && this.loading) await new Promise((resolve) => setImmediate(resolve))
+      const entry = this.next()
+      if (entry === undefined) break
+      entries.push(entry)
+    }
+    for (const entry of entries) this.release(entry, entry.redelivered)
+    this.handedOutSeq = handedOutSeq
+    return entries
+  }
+
   /** Entries in memory, oldest first: handed out or returned, then waiting. Not to be changed meanwhile. */
   entries(): FifoEntry[] {
     const entries: FifoEntry[] = []

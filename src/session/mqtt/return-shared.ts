@@ -16,10 +16,7 @@ export async function returnShared(
   groupOf: (id: number) => SharedGroup | undefined,
 ): Promise<void> {
   const found: [entry: FifoEntry, group: SharedGroup][] = []
-  for (let looked = 0; looked < inflightMax; looked++) {
-    while (queue.peek() === undefined && queue.loading) await new Promise((resolve) => setImmediate(resolve))
-    const entry = queue.next()
-    if (entry === undefined) break
+  for (const entry of await queue.front(inflightMax)) {
     const group = groupOf(groupIdOf(entry))
     if (group !== undefined && (entry.mark & QOS_MASK) === 1) found.push([entry, group])
   }
@@ -29,5 +26,4 @@ export async function returnShared(
     const messages = found.filter(([, from]) => from === group).map(([entry]) => entry.message)
     group.reoffer(messages, session)
   }
-  queue.rewind()
 }

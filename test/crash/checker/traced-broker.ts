@@ -42,8 +42,17 @@ export class TracedBroker {
       const { pid } = this.tracer
       const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'latin1').catch(() => '')
       const child = Number(children.trim().split(' ')[0])
-      if (child > 0) process.kill(child, signal)
+      if (child > 0) signalUnlessGone(child, signal)
     }
     await this.ending
+  }
+}
+
+// The tracer may have killed it between the look at its children and this.
+function signalUnlessGone(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
