@@ -1,4 +1,4 @@
-import { describes, entryOf, isExpired, merged, problemOf, tell } from './reference-entry.ts'
+import { describes, entryOf, isExpired, mayCome, merged, problemOf, tell } from './reference-entry.ts'
 import { hasRoom, naiveMatch, newGroup, newSession, NEVER, SHARED } from './state.ts'
 import type {
   Entry,
@@ -170,7 +170,7 @@ export class ReferenceBroker {
     const list = packet.qos === 0 ? session.zero : session.entries
     const first = packet.qos === 0 ? session.zero[0] : next
     const fitting = list.find(
-      (entry) => !entry.inFlight && entry.batch === first?.batch && describes(entry, packet, session.link, this.now),
+      (entry) => !entry.inFlight && mayCome(entry, first, list) && describes(entry, packet, session.link, this.now),
     )
     const entry = fitting ?? this.takeShared(session, packet)
     if (entry === undefined)

@@ -54,3 +54,15 @@ function tellFields(topic: string, payload: string, qos: number, retain: boolean
   const listed = sorted.map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(', ')
   return `publish ${topic} '${payload}' QoS ${qos}${retain ? ' retain' : ''} {${listed}}`
 }
+
+/**
+ * Whether an entry may come before the first of the list. Order is owed to the messages of one publisher on one topic;
+ * what came through a shared group stands where the group gave it, which the reference does not know.
+ */
+export function mayCome(entry: Entry, first: Entry | undefined, list: readonly Entry[]): boolean {
+  if (entry.batch === first?.batch) return true
+  const { publisher, topic } = entry.message
+  return list.slice(0, list.indexOf(entry)).every(({ message, inFlight }) => {
+    return inFlight || message.publisher !== publisher || message.topic !== topic
+  })
+}

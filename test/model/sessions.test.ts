@@ -5,8 +5,8 @@ import { script, sequences } from './action.ts'
 import { SequenceRun } from './sequence-run.ts'
 import type { World } from './sequence-run.ts'
 
-const SECONDS = Number(process.env['SLUICE_MODEL_SECONDS'] ?? 8)
-const SEED = Number(process.env['SLUICE_MODEL_SEED'] ?? Date.now() % 1_000_000)
+const SECONDS = Number(process.env['SLUICE_TEST_MODEL_SECONDS'] ?? 8)
+const SEED = Number(process.env['SLUICE_TEST_MODEL_SEED'] ?? Date.now() % 1_000_000)
 const RUNS_EACH = 20
 const SHRINK_MS = 120_000
 
