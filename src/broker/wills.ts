@@ -48,10 +48,7 @@ export class Wills {
       const { clientId, will, dueAtMs } = decodeWill(value)
       const pending: Pending = { will, dueAtMs, timer: undefined, sending: false }
       this.pending.set(clientId, pending)
-      if (dueAtMs === 0) {
-        pending.dueAtMs = this.clock.now() + will.delaySeconds * 1000
-        if (will.delaySeconds > 0) this.save(clientId, pending)
-      }
+      if (dueAtMs === 0) pending.dueAtMs = this.clock.now() + will.delaySeconds * 1000
       this.schedule(clientId, pending)
     }
     if (this.pending.size > 0) this.log.info({ wills: this.pending.size }, 'wills of clients that are gone are due')

@@ -81,8 +81,6 @@ export class Sessions {
       const session = new Session(this.context, stringOfKey(key), number, expirySeconds)
       // The broker that crashed did not see the connection end.
       session.disconnectedAtMs = disconnectedAtMs === 0 ? now : disconnectedAtMs
-      // Or a broker that crashes again and again would never let it expire.
-      if (disconnectedAtMs === 0) session.save()
       session.outgoing.restore(this.openQueue(session, true))
       this.byId.set(session.clientId, session)
       byNumber.set(number, session)
