@@ -32,6 +32,7 @@ export interface Delivery {
  * behind the other in a read chunk: `buffer[start, end)` holds `count` whole frames.
  */
 export interface FrameRun {
+  readonly topic: string
   readonly buffer: Buffer
   readonly start: number
   readonly end: number

@@ -98,8 +98,17 @@ export class IncomingPublishes {
     counters.packetsReceived += count - 1
     counters.publishReceived += count
     counters.publishBytesReceived += end - start - count * (leastLength + 2)
-    const run: FrameRun = { buffer, start, end, count, version5, largestFrameBytes, publisher: connection.id }
-    broker.pipeline.dispatchFrames(run, this.routeOf(cached), (all) => splitRun(all, cached))
+    const run: FrameRun = {
+      topic: cached.topic,
+      buffer,
+      start,
+      end,
+      count,
+      version5,
+      largestFrameBytes,
+      publisher: connection.id,
+    }
+    broker.pipeline.dispatchFrames(run, this.routeOf(cached), splitRun)
     return end
   }
 
@@ -153,16 +162,16 @@ export class IncomingPublishes {
   }
 }
 
-function splitRun(run: FrameRun, cached: CachedTopic): Message[] {
+function splitRun(run: FrameRun): Message[] {
   const messages: Message[] = []
   let at = run.start
   while (at < run.end) {
     const packed = readRemainingLength(run.buffer, at + 1, run.end)
     const body = at + 1 + packedWidth(packed)
     const next = body + packedLength(packed)
-    const payloadStart = body + 2 + cached.bytes.length + (run.version5 ? 1 : 0)
+    const payloadStart = body + 2 + run.buffer.readUInt16BE(body) + (run.version5 ? 1 : 0)
     const payload = payloadStart === next ? EMPTY : run.buffer.subarray(payloadStart, next)
-    messages.push(new Message(cached.topic, payload, 0, false, EMPTY, 0, run.publisher))
+    messages.push(new Message(run.topic, payload, 0, false, EMPTY, 0, run.publisher))
     at = next
   }
   return messages
