@@ -8,7 +8,7 @@ import {
 import { AmqpPart, type Death, type DeathReason } from '../message/amqp-part.ts'
 import { encodeTable, type FieldTable, type FieldValue, fieldSpans } from '../message/field-table.ts'
 import { EMPTY, Message } from '../message/message.ts'
-import { keyOfTopic } from './key-topic.ts'
+import { keyOfTopic } from '../message/key-topic.ts'
 import { propertiesOf } from './message-headers.ts'
 
 export const TOPIC_EXCHANGE = 'amq.topic'

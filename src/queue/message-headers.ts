@@ -1,11 +1,9 @@
 import { type BasicProperties, decodeProperties, hasHeaders } from '../message/basic-properties.ts'
 import { EMPTY_TABLE, type FieldTable, type FieldValue } from '../message/field-table.ts'
 import type { Message } from '../message/message.ts'
+import { visitProperties } from '../message/mqtt-properties.ts'
 
 const NO_PROPERTIES: BasicProperties = {}
-// Bytes of the MQTT 5 properties that travel with a message; the rest are texts or a pair of texts.
-const PAYLOAD_FORMAT = 0x01
-const USER_PROPERTY = 0x26
 
 /** The AMQP properties of a message; none where it came over MQTT, or where they cannot be read. */
 export function propertiesOf(message: Message): BasicProperties {
@@ -44,20 +42,8 @@ export function messageIdOf(message: Message): string | undefined {
 
 function userProperties(bytes: Buffer): FieldTable {
   const found = new Map<string, FieldValue>()
-  let at = 0
-  const text = (): string => {
-    const start = at + 2
-    at = start + bytes.readUInt16BE(at)
-    return bytes.toString('utf8', start, at)
-  }
-  while (at < bytes.length) {
-    const id = bytes[at++]
-    if (id === PAYLOAD_FORMAT) at++
-    else if (id === USER_PROPERTY) {
-      const name = text()
-      const value = text()
-      if (!found.has(name)) found.set(name, value)
-    } else at += 2 + bytes.readUInt16BE(at)
-  }
+  visitProperties(bytes, (_id, name, value) => {
+    if (value !== undefined && !found.has(name.toString())) found.set(name.toString(), value.toString())
+  })
   return found
 }

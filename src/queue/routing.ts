@@ -5,7 +5,7 @@ import type { Router } from '../router/router.ts'
 import type { Binding, Target } from './binding.ts'
 import { routingKeysOf, TOPIC_EXCHANGE } from './dead-letter.ts'
 import type { Exchange } from './exchange.ts'
-import { filterOfKey } from './key-topic.ts'
+import { filterOfKey } from '../message/key-topic.ts'
 import { headersOf } from './message-headers.ts'
 import { Queue } from './queue.ts'
 

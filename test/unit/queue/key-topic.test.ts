@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { filterOfKey, keyOfFilter, keyOfTopic, topicOfKey } from '../../../src/queue/key-topic.ts'
+import { filterOfKey, keyOfFilter, keyOfTopic, topicOfKey } from '../../../src/message/key-topic.ts'
 import { matchesLevels, filterLevels, topicLevels } from '../../../src/router/level.ts'
+import '../../support/property-runs.ts'
 
 const character = fc.constantFrom('a', '/', '.', '%', '2', 'E', 'F', 'B', '3', '0', '5', '*', ' ', '$')
 const topic = fc.array(character, { minLength: 1, maxLength: 12 }).map((list) => list.join(''))
@@ -47,4 +48,25 @@ test('a filter and its binding key match the same topics', () => {
       expect(matchesLevels(filterLevels(there), names, 0)).toBe(matchesLevels(filterLevels(filter), names, 0))
     }),
   )
+})
+
+test.each([
+  ['a.b/c', 'a.b.c', 'a/b/c'],
+  ['a%2Eb', 'a%2Eb', 'a.b'],
+  ['100%', '100%', '100%'],
+])("in RabbitMQ's conversion the topic %s is the key %s, which is the topic %s", (name, key, back) => {
+  expect(keyOfTopic(name, 'rabbitmq')).toBe(key)
+  expect(topicOfKey(key, 'rabbitmq')).toBe(back)
+})
+
+test("in RabbitMQ's conversion a key still becomes a topic that MQTT allows", () => {
+  expect(topicOfKey('a/b.+#\0', 'rabbitmq')).toBe('a/b/%2B%23%00')
+  expect(topicOfKey('', 'rabbitmq')).toBe('%')
+})
+
+test('a binding made from a filter means that filter in either conversion', () => {
+  for (const filter of ['a.b/+/#', '+/x*/*', '%', 'a%25/b']) {
+    expect(filterOfKey(keyOfFilter(filter), 'rabbitmq')).toBe(filterOfKey(keyOfFilter(filter)))
+    expect(filterOfKey(keyOfFilter(filter))).toBe(filter)
+  }
 })

@@ -5,6 +5,7 @@ import { decodeProperties, encodeProperties, replaceProperties } from '../../../
 import { decodeTable, encodeTable, type FieldValue } from '../../../src/message/field-table.ts'
 import { Message } from '../../../src/message/message.ts'
 import { decodeMessage, encodeMessage } from '../../../src/store/message-record.ts'
+import '../../support/property-runs.ts'
 
 const text = fc.string({ unit: 'binary', maxLength: 20 })
 const { value } = fc.letrec<{ value: FieldValue }>((tie) => ({

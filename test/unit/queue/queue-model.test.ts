@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { QueueDelivery } from '../../../src/queue/queue-delivery.ts'
 import { crash, declare, drain, openWorld, publish, settle, textOf, type World } from './queue-world.ts'
+import '../../support/property-runs.ts'
 
 interface Item {
   readonly text: string
