@@ -125,6 +125,24 @@ describe('subscription options of version 5', () => {
     await client.receive({ payload: 'theirs' })
   })
 
+  test('no-local keeps the own retained message away, also after a restart (MQTT-3.8.3-3)', async ({ start }) => {
+    const broker = await start({ persistent: true })
+    const client = await broker.connect({ version: 5, clientId: 'c' })
+    const other = await broker.connect({ version: 5, clientId: 'd' })
+    await client.publish('a/mine', 'mine', { qos: 1, retain: true })
+    await other.publish('a/theirs', 'theirs', { qos: 1, retain: true })
+    await client.subscribe({ filter: 'a/+', qos: 1, noLocal: true })
+    await client.receive({ payload: 'theirs' })
+    await client.expectNothing()
+    await broker.restart()
+    const again = await broker.connect({ version: 5, clientId: 'c' })
+    await again.subscribe({ filter: 'a/+', qos: 1, noLocal: true })
+    await again.receive({ payload: 'theirs' })
+    await again.expectNothing()
+    await again.subscribe({ filter: 'a/+', qos: 1 })
+    await again.receiveMany(2)
+  })
+
   test('no-local is turned off by subscribing again without it', async ({ broker }) => {
     const client = await broker.connect({ version: 5, clientId: 'c' })
     await client.subscribe({ filter: 'a', noLocal: true })

@@ -7,10 +7,11 @@ import { FrameCollector } from '../../src/wire/mqtt/frame-collector.ts'
 import type { Packet, ProtocolVersion } from '../../src/wire/mqtt/packet.ts'
 import type { Sender } from '../../src/wire/mqtt/packet-type.ts'
 import { ProtocolError } from '../../src/wire/mqtt/protocol-error.ts'
+import { runsWithin } from '../support/property-runs.ts'
 import { arbitrarySent } from '../wire/mqtt/arbitrary-packet.ts'
 import { atRandomCuts, byteByByte, type Feed, randomFrom, whole } from '../wire/mqtt/feed.ts'
 
-const settings = { numRuns: 4000, interruptAfterTimeLimit: 8000, markInterruptAsFailure: false }
+const settings = runsWithin(4000, 8000)
 
 const version = fc.constantFrom<ProtocolVersion | 0>(0, 3, 4, 5)
 const sender = fc.constantFrom<Sender>('client', 'broker')
@@ -95,7 +96,7 @@ describe('a decoder given packets with bytes changed', () => {
         const expected = outcome(whole, frame, level, from)
         for (const feed of feeds) expect(outcome(feed, frame, level, from)).toEqual(expected)
       }),
-      { ...settings, numRuns: 1500 },
+      runsWithin(1500, 8000),
     )
   })
 
@@ -117,7 +118,7 @@ describe('a decoder given packets with bytes changed', () => {
         const written = encode(packet, packet.type === 'connect' ? packet.version : level || 4)
         expect(whole(written, level, from)).toEqual(packet)
       }),
-      { ...settings, numRuns: 1500 },
+      runsWithin(1500, 8000),
     )
   })
 })

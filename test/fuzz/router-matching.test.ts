@@ -4,8 +4,9 @@ import { matches } from '../../src/message/filter.ts'
 import { filterLevels, type Level, MULTI, type Pattern, SINGLE, topicLevels } from '../../src/router/level.ts'
 import { TopicTree } from '../../src/router/topic-tree.ts'
 import { TopicTrie } from '../../src/router/topic-trie.ts'
+import { runsWithin } from '../support/property-runs.ts'
 
-const LIMIT = { numRuns: 2000, interruptAfterTimeLimit: 4000, markInterruptAsFailure: false }
+const LIMIT = runsWithin(2000, 4000)
 
 // Few different levels, so that filters overlap and topics meet them.
 const word = fc.constantFrom('a', 'b', '', '$s', 'long-enough-to-be-a-slice')

@@ -4,9 +4,10 @@ import { matches } from '../../src/message/filter.ts'
 import type { QoS } from '../../src/message/qos.ts'
 import type { Route, Subscription } from '../../src/router/destination.ts'
 import { Router } from '../../src/router/router.ts'
+import { runsWithin } from '../support/property-runs.ts'
 import { RecordingDestination, subscriptionOn } from '../support/router.ts'
 
-const LIMIT = { numRuns: 1500, interruptAfterTimeLimit: 6000, markInterruptAsFailure: false }
+const LIMIT = runsWithin(1500, 6000)
 const destinations = Array.from({ length: 12 }, (_, i) => new RecordingDestination(`d${i}`))
 
 const filter = fc.constantFrom('a', 'a/b', 'a/+', '+/b', '#', 'a/#', '$s/#', '+', '$s/+', '/', '+/+', 'a//b', 'a/b/#')

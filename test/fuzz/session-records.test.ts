@@ -6,8 +6,9 @@ import { Message } from '../../src/message/message.ts'
 import type { QoS } from '../../src/message/qos.ts'
 import { decodeSession, encodeSession } from '../../src/session/mqtt/session-record.ts'
 import { decodeSubscription, encodeSubscription } from '../../src/session/mqtt/subscription-record.ts'
+import { runsWithin } from '../support/property-runs.ts'
 
-const LIMIT = { numRuns: 20_000, interruptAfterTimeLimit: 1500, markInterruptAsFailure: false }
+const LIMIT = runsWithin(20_000, 1500)
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff })
 const u48 = fc.integer({ min: 0, max: 2 ** 48 - 1 })
 const time = fc.integer({ min: 0, max: 2 ** 45 })

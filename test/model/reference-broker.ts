@@ -1,4 +1,4 @@
-import { describes, entryOf, isExpired, mayCome, merged, problemOf, tell } from './reference-entry.ts'
+import { describes, entryOf, isExpired, mayCome, merged, noteSent, problemOf, tell } from './reference-entry.ts'
 import { hasRoom, naiveMatch, newGroup, newSession, NEVER, SHARED } from './state.ts'
 import type {
   Entry,
@@ -72,6 +72,7 @@ export class ReferenceBroker {
       if (request.retainHandling === 1 && !news[index]) continue
       for (const message of this.retained.values()) {
         if (!naiveMatch(request.filter, message.topic) || isExpired(message, this.now)) continue
+        if (request.noLocal && message.publisher === who) continue
         this.enqueue(session, message, { ...request, retainAsPublished: true }, [request.identifier], batch)
       }
     }
@@ -179,8 +180,7 @@ export class ReferenceBroker {
     if (packet.qos === 0) return undefined
     const problem = problemOf(session, entry, packet)
     if (problem !== undefined) return problem
-    entry.packetId = packet.packetId
-    entry.inFlight = true
+    noteSent(session, entry, packet.packetId)
     return undefined
   }
 

@@ -30,6 +30,18 @@ export function problemOf({ entries }: ModelSession, entry: Entry, packet: SeenP
   return packet.dup === (entry.packetId !== 0) ? undefined : 'has a wrong DUP'
 }
 
+/** Whoever went out first goes first when all is sent again (MQTT-4.6.0-1); the reference may have had another order. */
+export function noteSent(session: ModelSession, entry: Entry, packetId: number): void {
+  if (entry.packetId === 0) {
+    const others = session.entries.filter((one) => one !== entry)
+    const sent = others.findIndex((one) => one.packetId === 0)
+    others.splice(sent === -1 ? others.length : sent, 0, entry)
+    session.entries = others
+  }
+  entry.packetId = packetId
+  entry.inFlight = true
+}
+
 /** Whether the packet is what a client of this version has to see of the entry. */
 export function describes(entry: Entry, packet: SeenPacket, link: Link | undefined, now: number): boolean {
   const { topic, payload, qos, retain, properties } = packet

@@ -36,6 +36,10 @@ export const mosquittoDifferences = new Map<string, string>([
   ['leaves out a message of QoS 1 as if it were delivered (MQTT-3.1.2-25)', 'stops delivering'],
   ['leaves out a message of QoS 2 as if it were delivered (MQTT-3.1.2-25)', 'stops delivering'],
   ['is not sent to a shared subscription (section 4.8.2)', 'sends it'],
+  [
+    'no-local keeps the own retained message away, also after a restart (MQTT-3.8.3-3)',
+    'sends what the client itself retained',
+  ],
   ['is published after a protocol error', 'forgets the will at a second CONNECT'],
   ['is published after DISCONNECT with an error', 'publishes it after reason 0x04 only'],
   ['is cut short by a clean start, which ends the session (MQTT-3.1.2-8)', 'forgets the will'],

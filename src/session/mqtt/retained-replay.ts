@@ -18,10 +18,11 @@ export function replayRetained(connection: Connection, session: Session, granted
   for (const { subscription, isNew } of granted) {
     // MQTT-3.3.1-9 to -11; nothing is replayed to a group (section 4.8.2).
     if (subscription === undefined || subscription.shareName !== '') continue
-    const { retainHandling, filter, identifier } = subscription
+    const { retainHandling, filter, identifier, noLocal } = subscription
     if (retainHandling === 2 || (retainHandling === 1 && !isNew)) continue
     const identifiers = identifier === 0 ? [] : [identifier]
     for (const retained of broker.retained.match(filter)) {
+      if (noLocal && retained.publisher === session.clientId) continue // MQTT-3.8.3-3
       broker.counter++
       // A copy, so that frames encoded for this client do not stay with the retained message.
       const { topic, payload, qos, properties, expiresAtMs, publisher } = retained

@@ -7,6 +7,7 @@ import { KIND_BODY, KIND_ENTRY, kindKey } from '../../../src/store/keys.ts'
 import { storeOver } from '../../../src/store/open-store.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { HeldBackend, turn } from './held-backend.ts'
+import '../../support/property-runs.ts'
 
 const FIFOS = 3
 

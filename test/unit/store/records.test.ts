@@ -24,6 +24,7 @@ import {
   writeU48,
 } from '../../../src/store/keys.ts'
 import { decodeMessage, encodeMessage } from '../../../src/store/message-record.ts'
+import '../../support/property-runs.ts'
 
 const u48 = fc.integer({ min: 0, max: 2 ** 48 - 1 })
 const u32 = fc.integer({ min: 0, max: 2 ** 32 - 1 })

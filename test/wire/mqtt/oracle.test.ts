@@ -5,6 +5,7 @@ import { encode } from '../../../src/wire/mqtt/encode.ts'
 import { arbitrarySent, type Sent } from './arbitrary-packet.ts'
 import { whole } from './feed.ts'
 import { type OraclePacket, toOracle } from './oracle-packet.ts'
+import '../../support/property-runs.ts'
 
 // Enough for each kind of packet in each version several times, in about a second.
 const settings = { numRuns: 1500 }
