@@ -7,6 +7,7 @@ import { configFromOptions } from '../config/options.ts'
 import type { Config } from '../config/schema.ts'
 import type { Transport } from '../listener/transport.ts'
 import type { Message } from '../message/message.ts'
+import { QUEUE_PREFIX } from '../message/queue-topic.ts'
 import { levelCount, topicNameProblem } from '../message/topic.ts'
 import type { Route } from '../router/destination.ts'
 import { Queues } from '../queue/queues.ts'
@@ -201,7 +202,8 @@ export class Broker extends Aedes {
   /** True while the store cannot write and the message would have to be in it before it may be acknowledged. */
   storeRefuses(message: Message, route: Route): boolean {
     if (message.qos === 0 || this.store.commit.failure === undefined) return false
-    return message.retain || route.deliveries.some(({ qos, destination }) => qos > 0 && destination.stores === true)
+    const retain = message.retain && !message.topic.startsWith(QUEUE_PREFIX)
+    return retain || route.deliveries.some(({ qos, destination }) => qos > 0 && destination.stores === true)
   }
 
   /** Tells the `published` hook and the `publish` event, where anybody listens. `packet` as it came, if it exists. */
@@ -231,7 +233,8 @@ export class Broker extends Aedes {
    */
   publishWill(clientId: string, message: Message, done: () => void): void {
     const client = this.clients[clientId] ?? null
-    const packet = toAedesPacket(message, this, this.clock.now())
+    const now = this.clock.now()
+    const packet = toAedesPacket(message, this, now)
     callHook<void>(
       this.clock,
       this.config.limits.hookTimeoutMs,
@@ -239,7 +242,7 @@ export class Broker extends Aedes {
       (callback) => this.authorizePublish(client, packet, callback),
       (error) => {
         if (error === null) {
-          const permitted = fromAedesPacket(packet, clientId, this.clock.now(), message)
+          const permitted = fromAedesPacket(packet, clientId, now, message)
           this.route(permitted)
           this.announce(permitted, packet, client, noop)
         } else {

@@ -40,7 +40,8 @@ export function acceptPublish(connection: Connection, message: Message, packetId
     refuse(connection, message, packetId, ReasonCode.NotAuthorized, 'only brokers may publish there')
     return
   }
-  const packet = toClientPacket(message, packetId, broker.clock.now())
+  const receivedAtMs = broker.clock.now()
+  const packet = toClientPacket(message, packetId, receivedAtMs)
   connection.ask<void>(
     'authorizePublish',
     (callback) => broker.authorizePublish(connection, packet, callback),
@@ -49,19 +50,23 @@ export function acceptPublish(connection: Connection, message: Message, packetId
         refuse(connection, message, packetId, ReasonCode.NotAuthorized, error.message)
         return
       }
-      permitted(connection, session, message, packet, packetId)
+      permitted(connection, session, message, packet, packetId, receivedAtMs)
     },
     () => broker.emit('clientError', connection, new Error('connection closed')),
   )
 }
 
-/** The hook may have changed the packet: what it says now is what is published. */
+/**
+ * The hook may have changed the packet: what it says now is what is published. Its expiry counts from the receipt,
+ * however long the hook took (MQTT 5, section 3.3.2.3.3).
+ */
 function permitted(
   connection: Connection,
   session: Session,
   message: Message,
   packet: LoosePacket,
   packetId: number,
+  receivedAtMs: number,
 ): void {
   const { broker } = connection.context
   if (broker.publishIsReplaced) {
@@ -89,7 +94,7 @@ function permitted(
     refuse(connection, message, packetId, ReasonCode.TopicNameInvalid, `the authorizePublish hook: topic ${problem}`)
     return
   }
-  const changed = fromAedesPacket(packet, connection.id, broker.clock.now(), message)
+  const changed = fromAedesPacket(packet, connection.id, receivedAtMs, message)
   const route = broker.router.route(changed.topic)
   if (storeRefuses(connection, session, message, packetId, route)) return
   dispatch(connection, session, changed, message.qos === 2 ? packetId : 0, route)
