@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { AedesOptions } from 'aedes'
 import { ControlServer } from './admin/control-server.ts'
+import { declareConfigured } from './admin/queue-declare.ts'
+import { type Definitions, readDefinitions } from './admin/queue-definitions.ts'
 import { storeBackup } from './admin/store-backup.ts'
 import { type Clock, systemClock } from './base/clock.ts'
 import type { Log } from './base/log.ts'
@@ -54,20 +56,21 @@ export function startSluice(config: Config, log: Log): Promise<Broker> {
 export async function compose(options: ComposeOptions): Promise<Broker> {
   const { config, log, clock = systemClock } = options
   const { durability } = config
+  const definitions = readDefinitions(config)
   const store =
     options.store ??
     (await openStore(
       durability === 'memory' ? { durability, clock, log } : { durability, folder: config.data, clock, log },
     ))
   try {
-    return await start(options, store, clock)
+    return await start(options, store, clock, definitions)
   } catch (error) {
     await store.close()
     throw error
   }
 }
 
-async function start(options: ComposeOptions, store: Store, clock: Clock): Promise<Broker> {
+async function start(options: ComposeOptions, store: Store, clock: Clock, definitions: Definitions): Promise<Broker> {
   const { config, log } = options
   const broker = new Broker(options.aedes, { config, clock, log, router: new Router(), store })
   const { sessions, backlogs } = assemble(broker, options.authenticators)
@@ -93,6 +96,12 @@ async function start(options: ComposeOptions, store: Store, clock: Clock): Promi
     store.destroyUnclaimed()
     await broker.retained.recover()
   })
+  try {
+    declareConfigured(broker.queues, config, definitions)
+  } catch (error) {
+    await broker.close()
+    throw error
+  }
   await broker.listen()
   await recovering(config, () =>
     broker.wills.recover((clientId, message, done) => broker.publishWill(clientId, message, done)),

@@ -80,12 +80,25 @@ export function createBroker(options: BrokerOptions = {}): Promise<Broker> {
     responseTopicPrefix,
     sys,
     limits,
+    exchanges,
+    queues,
     log = silentLog,
     clock = systemClock,
     authenticators,
     ...aedes
   } = options
-  const own: Record<string, unknown> = { memory, data, durability, mqtt, http, responseTopicPrefix, sys, limits }
+  const own: Record<string, unknown> = {
+    memory,
+    data,
+    durability,
+    mqtt,
+    http,
+    responseTopicPrefix,
+    sys,
+    limits,
+    exchanges,
+    queues,
+  }
   for (const name of Object.keys(own)) if (own[name] === undefined) delete own[name]
   for (const name of Object.keys(aedes)) if (!AEDES_OPTIONS.has(name)) throw unknownOption(name)
   const config = configFromOptions(own as LibraryOptions)

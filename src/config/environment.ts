@@ -1,6 +1,7 @@
 import { UsageError } from '../base/errors.ts'
 import { configKeys } from './keys.ts'
 import { nearest } from './problem.ts'
+import { MAP_KEYS } from './queues.ts'
 
 /** One value from the environment or a flag, still as the text the user wrote. */
 export interface Override {
@@ -18,6 +19,7 @@ export const CONFIG_VARIABLE = 'SLUICE_CONFIG'
 // Kubernetes puts such variables into every container for each service of the namespace; a service called `sluice`
 // must not keep the broker from starting.
 const SERVICE_LINK = /^SLUICE_(\w+_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)$/
+const NO_MAPS = 'a variable cannot hold names and definitions; write them into the config file, under'
 const SERVICE_ADDRESS = /^(tcp|udp):\/\//
 
 /** What `SLUICE_…` variables say; an empty one counts as not set, an unknown one is an error. */
@@ -28,6 +30,8 @@ export function readEnvironment(environment: Environment): Override[] {
     if (text === undefined || text === '' || !isOurs(variable, text)) continue
     const key = byVariable.get(variable)
     if (key === undefined) {
+      const map = MAP_KEYS.find((name) => `${variable}_`.startsWith(`SLUICE_${name.toUpperCase()}_`))
+      if (map !== undefined) throw new UsageError('CONFIG_UNKNOWN_VARIABLE', `${variable}: ${NO_MAPS} ${map}`)
       const meant = nearest(variable, [...byVariable.keys(), CONFIG_VARIABLE])
       const help = meant === undefined ? 'unset it, or see the list in docs/limits.md' : `did you mean ${meant}?`
       throw new UsageError('CONFIG_UNKNOWN_VARIABLE', `unknown environment variable ${variable}; ${help}`)

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { type Document, isMap, isNode, isScalar, LineCounter, type ParsedNode, parseDocument } from 'yaml'
+import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument } from 'yaml'
 import { UsageError } from '../base/errors.ts'
 
 /** A config file as read: plain values, and where in the file each of them stands. */
@@ -52,6 +52,13 @@ function offsetOf(document: Document.Parsed, path: readonly PropertyKey[], key: 
   let node: ParsedNode | null = document.contents
   let offset = node?.range[0] ?? 0
   for (const part of key === undefined ? path : [...path, key]) {
+    if (isSeq(node)) {
+      const item: ParsedNode | undefined = node.items[Number(part)]
+      if (item === undefined) break
+      offset = item.range[0]
+      node = item
+      continue
+    }
     if (!isMap(node)) break
     const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(part))
     if (pair === undefined) break

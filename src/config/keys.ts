@@ -13,7 +13,14 @@ export interface ConfigKey {
 }
 
 function unwrap(schema: unknown): unknown {
-  return schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault ? unwrap(schema.unwrap()) : schema
+  const isWrapped = schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional
+  return isWrapped ? unwrap(schema.unwrap()) : schema
+}
+
+/** Of what may be written in several ways, the way that has keys. */
+function withKeys(schema: unknown): unknown {
+  const inner = unwrap(schema)
+  return inner instanceof z.ZodUnion ? inner.options.find((option) => option instanceof z.ZodObject) : inner
 }
 
 function kindOf(schema: unknown): ConfigKey['kind'] {
@@ -28,6 +35,8 @@ function variableOf(path: readonly string[]): string {
 
 function* walk(schema: unknown, path: readonly string[]): Generator<ConfigKey> {
   const inner = unwrap(schema)
+  // The names in a map are the user's: no variable can stand for them.
+  if (inner instanceof z.ZodRecord) return
   if (inner instanceof z.ZodObject) {
     for (const [part, child] of Object.entries(inner.shape)) yield* walk(child, [...path, part])
     return
@@ -46,9 +55,11 @@ export function keysAt(path: readonly PropertyKey[]): string[] {
   let schema: unknown = configSchema
   for (const part of path) {
     const inner = unwrap(schema)
-    if (!(inner instanceof z.ZodObject) || !Object.hasOwn(inner.shape, part)) return []
-    schema = inner.shape[part as string]
+    if (inner instanceof z.ZodObject && Object.hasOwn(inner.shape, part)) schema = inner.shape[part as string]
+    else if (inner instanceof z.ZodRecord) schema = inner.valueType
+    else if (inner instanceof z.ZodArray) schema = inner.element
+    else return []
   }
-  const inner = unwrap(schema)
+  const inner = withKeys(schema)
   return inner instanceof z.ZodObject ? Object.keys(inner.shape) : []
 }

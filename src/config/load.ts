@@ -1,8 +1,11 @@
+import type { z } from 'zod'
 import { UsageError } from '../base/errors.ts'
 import { CONFIG_VARIABLE, type Environment, type Override, readEnvironment } from './environment.ts'
 import type { ConfigFile } from './file.ts'
 import { configKeys } from './keys.ts'
+import { rememberPlace } from './place.ts'
 import { describeProblem, type Problem } from './problem.ts'
+import { prepareMaps } from './queues.ts'
 import { type Config, configSchema } from './schema.ts'
 
 export interface ConfigSources {
@@ -27,10 +30,13 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
 
 export function checkConfig(file: ConfigFile | undefined, overrides: readonly Override[]): Config {
   const value = withoutEmptyAreas(file?.value ?? {})
+  const wrongName = isArea(value) ? prepareMaps(value) : undefined
   for (const override of overrides) apply(value, override)
   const checked = configSchema.safeParse(value)
-  if (checked.success) return checked.data
-  const problem = describeProblem(checked.error, value)
+  if (checked.success && wrongName === undefined) {
+    return rememberPlace(checked.data, (path, unknownKey) => place({ path, unknownKey }, file, overrides))
+  }
+  const problem = wrongName ?? describeProblem(checked.error as z.ZodError, value)
   throw new UsageError('CONFIG_INVALID', `${place(problem, file, overrides)}: ${problem.text}`)
 }
 
@@ -65,7 +71,7 @@ function typed({ path, text }: Override): unknown {
   return text
 }
 
-function place(problem: Problem, file: ConfigFile | undefined, overrides: readonly Override[]): string {
+function place(problem: Omit<Problem, 'text'>, file: ConfigFile | undefined, overrides: readonly Override[]): string {
   const name = problem.path.join('.')
   const override = overrides.findLast(({ path }) => path.join('.') === name)
   if (override !== undefined && problem.unknownKey === undefined) return override.source

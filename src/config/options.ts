@@ -1,5 +1,8 @@
+import type { z } from 'zod'
 import { UsageError } from '../base/errors.ts'
+import { rememberPlace } from './place.ts'
 import { describeProblem } from './problem.ts'
+import { prepareMaps } from './queues.ts'
 import { type Config, configSchema, type PartialConfig } from './schema.ts'
 
 /** What a program may say when it makes a broker of its own; everything else keeps its default. */
@@ -15,6 +18,10 @@ export interface LibraryOptions {
   readonly responseTopicPrefix?: PartialConfig['responseTopicPrefix']
   readonly sys?: PartialConfig['sys']
   readonly limits?: PartialConfig['limits']
+  /** Exchanges that are declared at the start, by their names. */
+  readonly exchanges?: PartialConfig['exchanges']
+  /** Queues that are declared at the start, by their names. */
+  readonly queues?: PartialConfig['queues']
 }
 
 /** The complete configuration of a broker in a program. Throws UsageError that names the option. */
@@ -32,9 +39,13 @@ export function configFromOptions(options: LibraryOptions = {}): Config {
     mqtt: rest.mqtt ?? { enabled: false },
     http: rest.http ?? { enabled: false },
   }
+  const wrongName = prepareMaps(value)
   const checked = configSchema.safeParse(value)
-  if (checked.success) return checked.data
-  const problem = describeProblem(checked.error, value)
-  const name = problem.path.join('.')
-  throw new UsageError('OPTION_INVALID', `${name === '' ? 'options' : `option ${name}`}: ${problem.text}`)
+  if (checked.success && wrongName === undefined) return rememberPlace(checked.data, place)
+  const problem = wrongName ?? describeProblem(checked.error as z.ZodError, value)
+  throw new UsageError('OPTION_INVALID', `${place(problem.path)}: ${problem.text}`)
+}
+
+function place(path: readonly PropertyKey[]): string {
+  return path.length === 0 ? 'options' : `option ${path.join('.')}`
 }

@@ -11,7 +11,7 @@ export interface Problem {
 
 /** The first problem in words for a person; the others come up when this one is mended. */
 export function describeProblem(error: z.ZodError, value: unknown): Problem {
-  const issue = error.issues[0]
+  const issue = firstIssue(error.issues)
   if (issue === undefined) return { path: [], unknownKey: undefined, text: error.message }
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0] ?? ''
@@ -20,16 +20,29 @@ export function describeProblem(error: z.ZodError, value: unknown): Problem {
   return { path: issue.path, unknownKey: undefined, text: `${expectation(issue)}, got ${shown(at(value, issue.path))}` }
 }
 
+/** Of the ways in which a value may be written, the one that the user seems to have meant. */
+function firstIssue(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
+  const issue = issues[0]
+  if (issue?.code !== 'invalid_union') return issue
+  const ways = issue.errors
+    .map((way) => way.find(({ code }) => code === 'unrecognized_keys') ?? firstIssue(way))
+    .filter((way) => way !== undefined)
+  const meant = ways.find(({ code, path }) => code !== 'invalid_type' || path.length > 0)
+  return meant === undefined ? issue : { ...meant, path: [...issue.path, ...meant.path] }
+}
+
 function expectation(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_value') return `expected one of ${issue.values.join(', ')}`
   if (issue.code === 'too_small') {
     return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}`
   }
   if (issue.code === 'too_big') {
+    if (issue.origin === 'array') return `must have at most ${issue.maximum} items`
     return issue.origin === 'string'
       ? `must have at most ${issue.maximum} characters`
       : `must be at most ${issue.maximum}`
   }
+  if (issue.code === 'invalid_union') return 'expected a text, or keys and values'
   if (issue.code === 'invalid_type') return `expected ${NAMES.get(issue.expected) ?? issue.expected}`
   return issue.message
 }
@@ -40,6 +53,8 @@ const NAMES = new Map([
   ['string', 'a text'],
   ['boolean', 'true or false'],
   ['object', 'keys and values'],
+  ['record', 'keys and values'],
+  ['array', 'a list'],
 ])
 
 function at(value: unknown, path: readonly PropertyKey[]): unknown {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { limitsSchema } from './limits.ts'
+import { exchangesSchema, queuesSchema } from './queues.ts'
 
 const port = z.int().min(0).max(65_535)
 const host = z.string().min(1).max(255).default('127.0.0.1')
@@ -38,6 +39,8 @@ export const configSchema = z.strictObject({
   responseTopicPrefix: z.string().max(1024).default('response/'),
   sys: sysSchema.prefault({}),
   limits: limitsSchema.prefault({}),
+  exchanges: exchangesSchema.prefault({}),
+  queues: queuesSchema.prefault({}),
 })
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T
