@@ -1,4 +1,5 @@
 import type { Message } from '../message/message.ts'
+import { QUEUE_PREFIX } from '../message/queue-topic.ts'
 import type { FrameRun, Route } from '../router/destination.ts'
 import { ReasonCode } from '../wire/mqtt/reason-codes.ts'
 import type { Numbering } from './aedes-packet.ts'
@@ -22,7 +23,9 @@ export class PublishPipeline {
 
   dispatch(message: Message, route: Route): void {
     this.numbering.counter++
-    if (message.retain && !this.retained.set(message)) {
+    // Nothing is retained of what goes into one queue.
+    const retain = message.retain && !message.topic.startsWith(QUEUE_PREFIX)
+    if (retain && !this.retained.set(message)) {
       message.refusal = ReasonCode.QuotaExceeded
       return
     }
@@ -33,7 +36,7 @@ export class PublishPipeline {
       delivery.destination.offer(message, delivery)
     }
     // Frames that were encoded for those who are here now would double what a retained message takes.
-    if (message.retain) message.frames = undefined
+    if (retain) message.frames = undefined
   }
 
   /** `split` makes the messages of the run, asked for at most once, and only when a destination needs them. */

@@ -15,6 +15,8 @@ export class QueueDelivery {
   readonly retries: number
   /** Answered, or handed out without the need of an answer. */
   settled: boolean
+  /** False: it has not left the process, so that its delivery count does not rise when its consumer goes. */
+  sent = true
   /** For the queue. */
   entry: FifoEntry
 

@@ -1,4 +1,4 @@
-import type { Destination, Route, Subscription } from './destination.ts'
+import type { Delivery, Destination, Route, Subscription } from './destination.ts'
 import { filterLevels, topicLevels } from './level.ts'
 import { mergeSubscribers } from './merge.ts'
 import { CachedRoute, RouteCache } from './route-cache.ts'
@@ -22,6 +22,12 @@ const MERGED_BYTES = 160
 /** The subscription by which a group as a whole is found; its members' own say what each of them gets. */
 const GROUP_SUBSCRIPTION = { qos: 2, noLocal: false, retainAsPublished: true, identifier: 0 } as const
 
+/** Topics that no subscription reaches: what begins with the prefix goes to one destination. */
+interface Reserved {
+  readonly prefix: string
+  readonly destinationOf: (topic: string) => Destination
+}
+
 /** Who subscribed to what, and who gets the messages of a topic. Filters and topics are to be valid already. */
 export class Router {
   private readonly trie = new TopicTrie<Subscribers>()
@@ -29,6 +35,7 @@ export class Router {
   private readonly groups = new Map<string, SharedGroup>()
   /** Opens the backlog of a new shared group; without it, what no member can take at once is dropped. */
   openBacklog: ((shareName: string, filter: string) => GroupBacklog) | undefined
+  private reserved: Reserved | undefined
   private sequence = 0
   private count = 0
 
@@ -105,13 +112,19 @@ export class Router {
     return this.groups.values()
   }
 
+  /** What begins with `prefix` is nobody's topic: it goes to the destination that this answers, and to no other. */
+  reserve(prefix: string, destinationOf: (topic: string) => Destination): void {
+    this.reserved = { prefix, destinationOf }
+  }
+
   /** Who gets a message on `topic`, in the order of subscribing. To be used at once, or for as long as not stale. */
   route(topic: string): Route {
     const known = this.cache.get(topic)
     if (known !== undefined) return known
     const levels = topicLevels(topic)
-    const subscribers = this.matching(levels)
-    const deliveries = mergeSubscribers(subscribers)
+    const reserved = this.reservedFor(topic)
+    const subscribers = reserved === undefined ? this.matching(levels) : []
+    const deliveries = reserved === undefined ? mergeSubscribers(subscribers) : [reserved]
     const bytesEach = deliveries.length === subscribers.length ? REFERENCE_BYTES : MERGED_BYTES
     const route = new CachedRoute(topic, levels.length, deliveries, bytesEach)
     this.cache.add(route, levels)
@@ -121,6 +134,13 @@ export class Router {
   /** Each subscription that matches the topic, not merged, past the cache; a shared group is one destination. */
   subscribersOf(topic: string): readonly Subscriber[] {
     return this.matching(topicLevels(topic))
+  }
+
+  private reservedFor(topic: string): Delivery | undefined {
+    const { reserved } = this
+    if (reserved === undefined || !topic.startsWith(reserved.prefix)) return undefined
+    const destination = reserved.destinationOf(topic)
+    return { destination, qos: 2, noLocal: false, retainAsPublished: true, identifiers: [] }
   }
 
   private matching(levels: readonly string[]): readonly Subscriber[] {

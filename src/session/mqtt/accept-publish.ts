@@ -145,7 +145,9 @@ function acknowledge(
 ): void {
   if (message.refusal !== 0) {
     if (qos === 2) connection.session?.removeIncoming(packetId)
-    refuse(connection, message, packetId, message.refusal, 'a queue or the retained messages are full')
+    const isFull = message.refusal === ReasonCode.QuotaExceeded
+    const why = isFull ? 'a queue or the retained messages are full' : `there is no queue for ${message.topic}`
+    refuse(connection, message, packetId, message.refusal, why)
     return
   }
   if (qos === 0) return

@@ -50,6 +50,7 @@ export function subscribe(connection: Connection, request: SubscribeRequest, don
         const { messageId } = request as { messageId?: number }
         if (messageId !== undefined) sendSuback(connection, messageId, granted)
         replayRetained(connection, session, granted)
+        session.queues?.begin()
         done()
       })
     })

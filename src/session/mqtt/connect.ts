@@ -207,6 +207,7 @@ function accept(
   if (aliasMax > 0) connection.aliases = new OutgoingAliases(aliasMax)
   const window = Math.min(packet.properties.receiveMaximum ?? 65_535, limits.inflightMessagesMax)
   session.outgoing.attach(connection, window)
+  session.queues?.attach()
   connection.register()
   const acceptance: Acceptance = {
     sessionPresent: present,

@@ -14,7 +14,7 @@ export function handlePacket(connection: Connection, packet: Packet): void {
   const outgoing = connection.session?.outgoing
   switch (packet.type) {
     case 'puback':
-      outgoing?.acknowledge(packet.packetId)
+      connection.session?.acknowledge(packet.packetId, packet.reasonCode)
       return
     case 'pubrec':
       handlePubrec(connection, packet)

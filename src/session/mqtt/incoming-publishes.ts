@@ -1,4 +1,5 @@
 import { EMPTY, Message } from '../../message/message.ts'
+import { QUEUE_PREFIX } from '../../message/queue-topic.ts'
 import type { QoS } from '../../message/qos.ts'
 import { levelCount } from '../../message/topic.ts'
 import type { FrameRun, Route } from '../../router/destination.ts'
@@ -128,7 +129,8 @@ export class IncomingPublishes {
     let route: Route
     if (topicLength > 0) {
       route = broker.router.route(topic)
-      this.topics.add(buffer, bodyStart + 2, topicLength, topic, route, topic.startsWith(RESERVED_PREFIX))
+      const isReserved = topic.startsWith(RESERVED_PREFIX) || topic.startsWith(QUEUE_PREFIX)
+      this.topics.add(buffer, bodyStart + 2, topicLength, topic, route, isReserved)
     } else route = broker.router.route(topic)
     const expiry = version5 ? packet.messageExpiryIntervalSeconds : undefined
     const expiresAtMs = expiry === undefined ? 0 : broker.clock.now() + expiry * 1000

@@ -2,7 +2,7 @@ import type { Transport } from '../../listener/transport.ts'
 
 const SLAB_BYTES = 16 * 1024
 // Above this a reference costs less than the copy, and the chunk it pins is mostly these bytes anyway.
-const COPY_BYTES_MAX = 4 * 1024
+export const COPY_BYTES_MAX = 4 * 1024
 const SLABS_KEPT_MAX = 256
 
 /** Collects the outboxes that have something to write and flushes them all once, at the end of the turn. */
@@ -78,6 +78,11 @@ export class Outbox {
   /** Bytes that the kernel has not taken yet. */
   get pendingBytes(): number {
     return this.queuedBytes + this.transport.pendingBytes
+  }
+
+  /** Something goes out at the end of this turn. */
+  get isDirty(): boolean {
+    return this.dirty
   }
 
   /** Number of the flush that what is appended now goes out with. */
@@ -169,7 +174,13 @@ export class Outbox {
     this.queuedBytes = 0
   }
 
-  private reserve(length: number): number {
+  /** What `reserve` made room in. */
+  get room(): Buffer {
+    return this.slab as Buffer
+  }
+
+  /** Room for a frame of at most `COPY_BYTES_MAX` that is written in place: where it begins in `room`. */
+  reserve(length: number): number {
     let slab = this.slab
     if (slab === undefined || this.slabEnd + length > slab.length) {
       this.sealSlab()

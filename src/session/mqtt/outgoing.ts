@@ -35,7 +35,8 @@ export class Outgoing {
   /** Entries that came through a shared group, to be given back if this client leaves before acknowledging. */
   private shared: Map<FifoEntry, SharedGroup> | undefined
   private connection: Connection | undefined
-  private window = 0
+  /** How many messages may be unacknowledged, those of queues among them. */
+  window = 0
   private waitsForCommit = false
 
   constructor(context: MqttContext, session: Session, stored: boolean) {
@@ -58,7 +59,7 @@ export class Outgoing {
     const { connection } = this
     return (
       connection?.connected === true &&
-      this.inflightCount < this.window &&
+      this.inflightCount < this.ownWindow &&
       (this.queue === undefined || (this.queue.readyCount === 0 && !this.queue.loading)) &&
       !connection.outbox.isFull
     )
@@ -198,7 +199,7 @@ export class Outgoing {
           this.waitForStore()
           return
         }
-        if (this.inflight.size >= this.window) {
+        if (this.inflight.size >= this.ownWindow) {
           this.pause = 'window full'
           return
         }
@@ -268,7 +269,14 @@ export class Outgoing {
     this.shared?.delete(entry)
     if (this.connection !== undefined) this.connection.announceAck(entry.message, packetId, entry.settled)
     this.queue?.ack(entry)
+    // What waits in queues goes first, as this does when a message of a queue is acknowledged.
+    this.session.queues?.roomAgain()
     this.pump()
+  }
+
+  /** What queues leave of the window. */
+  private get ownWindow(): number {
+    return this.window - (this.session.queues?.inflightCount ?? 0)
   }
 
   /** False: the entry has to wait, and `pause` says for what. */

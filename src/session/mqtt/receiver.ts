@@ -188,7 +188,7 @@ export class Receiver implements TransportHandler {
       if (first === PUBACK_FIRST_BYTE && frameEnd - bodyStart === 2) {
         const packetId = ((buffer[bodyStart] as number) << 8) | (buffer[bodyStart + 1] as number)
         if (packetId !== 0) {
-          connection.session.outgoing.acknowledge(packetId)
+          connection.session.acknowledge(packetId, 0)
           return frameEnd
         }
       }

@@ -1,4 +1,5 @@
 import type { Message } from '../../message/message.ts'
+import { queueNameOf } from '../../message/queue-topic.ts'
 import type { Delivery, FrameRun } from '../../router/destination.ts'
 import type { GroupMember, SharedDelivery, SharedGroup } from '../../router/shared-group.ts'
 import { incomingKey, sessionKey, subscriptionKey } from '../../store/keys.ts'
@@ -6,6 +7,7 @@ import type { Connection } from './connection.ts'
 import type { MqttContext } from './context.ts'
 import { deliver, deliverFrames } from './deliver.ts'
 import { Outgoing } from './outgoing.ts'
+import { QUEUE_PACKET_IDS, QueueConsumptions } from './queue-consumptions.ts'
 import { continueReplay, type Replay } from './retained-replay.ts'
 import { encodeSession } from './session-record.ts'
 import { type ClientSubscription, encodeSubscription, subscriptionBytes } from './subscription-record.ts'
@@ -24,6 +26,8 @@ export class Session implements GroupMember {
   /** Outlives its connection. */
   readonly durable: boolean
   readonly outgoing: Outgoing
+  /** Once it has subscribed to a queue. */
+  queues: QueueConsumptions | undefined
   connection: Connection | undefined
   expirySeconds: number
   /** Wall time at which the connection ended; 0: connected. */
@@ -131,10 +135,15 @@ export class Session implements GroupMember {
   /** As `subscribe`, for a subscription that is in the store already. */
   restoreSubscription(subscription: ClientSubscription): boolean {
     this.subscriptions ??= new Map()
-    if (!this.subscriptions.has(subscription.requested)) this.countSubscription(subscription.requested, 1)
+    const isKnown = this.subscriptions.has(subscription.requested)
+    if (!isKnown) this.countSubscription(subscription.requested, 1)
     this.subscriptions.set(subscription.requested, subscription)
     const { router } = this.context.broker
     const { filter, shareName } = subscription
+    if (queueNameOf(filter) !== undefined) {
+      this.consumptions.change(subscription)
+      return !isKnown
+    }
     if (shareName === '') return router.subscribe(filter, this, subscription)
     const isNew = router.subscribeShared(shareName, filter, this, subscription)
     const group = router.sharedGroup(shareName, filter)
@@ -153,7 +162,8 @@ export class Session implements GroupMember {
     this.countSubscription(requested, -1)
     const { router, store } = this.context.broker
     const { filter, shareName } = subscription
-    if (shareName === '') router.unsubscribe(filter, this)
+    if (queueNameOf(filter) !== undefined) this.queues?.leave(requested)
+    else if (shareName === '') router.unsubscribe(filter, this)
     else {
       const group = router.sharedGroup(shareName, filter)
       if (group !== undefined) {
@@ -203,6 +213,19 @@ export class Session implements GroupMember {
     if (connection?.connected !== true) return
     if (this.replays !== undefined) continueReplay(connection, this)
     this.outgoing.pump()
+    this.queues?.resume()
+  }
+
+  /** The queues that it consumes from. */
+  get consumptions(): QueueConsumptions {
+    this.queues ??= new QueueConsumptions(this.context, this)
+    return this.queues
+  }
+
+  /** PUBACK. */
+  acknowledge(packetId: number, reasonCode: number): void {
+    if (packetId < QUEUE_PACKET_IDS) this.outgoing.acknowledge(packetId)
+    else this.queues?.acknowledge(packetId, reasonCode)
   }
 
   incomingIds(): Iterable<number> {

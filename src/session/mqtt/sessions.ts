@@ -1,5 +1,6 @@
 import type { Broker } from '../../broker/broker.ts'
 import { parseSharedFilter } from '../../message/filter.ts'
+import { QUEUE_PREFIX } from '../../message/queue-topic.ts'
 import { Fifo } from '../../store/fifo.ts'
 import {
   KIND_INCOMING,
@@ -15,6 +16,7 @@ import type { Connection } from './connection.ts'
 import type { MqttContext } from './context.ts'
 import { Expiry } from './expiry.ts'
 import { announceUnsubscribed } from './life-signs.ts'
+import { QueueEntrance } from './queue-entrance.ts'
 import { NEVER_EXPIRES, Session } from './session.ts'
 import { decodeSession } from './session-record.ts'
 import { type ClientSubscription, decodeSubscription } from './subscription-record.ts'
@@ -43,6 +45,7 @@ export class Sessions {
   constructor(context: MqttContext) {
     this.context = context
     this.broker = context.broker
+    context.broker.router.reserve(QUEUE_PREFIX, (topic) => new QueueEntrance(context.broker, topic))
     this.expiry = new Expiry(context.broker.clock, (session) => {
       this.broker.counters.sessionsExpired++
       this.end(session)
@@ -79,8 +82,13 @@ export class Sessions {
     for await (const [key, value] of scanPrefix(store, kindKey(KIND_SESSION))) {
       const { number, expirySeconds, disconnectedAtMs } = decodeSession(value)
       const session = new Session(this.context, stringOfKey(key), number, expirySeconds)
-      // The broker that crashed did not see the connection end.
-      session.disconnectedAtMs = disconnectedAtMs === 0 ? now : disconnectedAtMs
+      session.disconnectedAtMs = disconnectedAtMs
+      if (disconnectedAtMs === 0) {
+        // The broker that crashed did not see the connection end. Written, or one that crashes again and again would
+        // begin the session's time anew each time.
+        session.disconnectedAtMs = now
+        if (expirySeconds !== NEVER_EXPIRES) session.save()
+      }
       session.outgoing.restore(this.openQueue(session, true))
       this.byId.set(session.clientId, session)
       byNumber.set(number, session)
@@ -176,6 +184,7 @@ export class Sessions {
     const { clientId, expirySeconds } = session
     session.outgoing.detach(neverFlushed)
     session.connection = undefined
+    session.queues?.detach(neverFlushed)
     session.disconnectedAtMs = clock.now()
     connection.connected = false
     if (withWill) {

@@ -1,5 +1,6 @@
 import type { Subscription as AedesSubscription } from 'aedes'
 import { parseSharedFilter, topicFilterProblem } from '../../message/filter.ts'
+import { queueNameOf } from '../../message/queue-topic.ts'
 import type { QoS } from '../../message/qos.ts'
 import { levelCount } from '../../message/topic.ts'
 import type { SubscribePacket } from '../../wire/mqtt/packet.ts'
@@ -7,6 +8,7 @@ import { ReasonCode } from '../../wire/mqtt/reason-codes.ts'
 import { ClientError } from './client-error.ts'
 import type { Connection } from './connection.ts'
 import { announceSubscribed } from './life-signs.ts'
+import { grantQueue, queueFilterProblem } from './queue-subscribe.ts'
 import { replayRetained } from './retained-replay.ts'
 import type { Session } from './session.ts'
 import { type ClientSubscription, subscriptionBytes } from './subscription-record.ts'
@@ -16,6 +18,8 @@ export interface Granted {
   readonly reasonCode: number
   readonly subscription: ClientSubscription | undefined
   readonly isNew: boolean
+  /** Why not, where the reason code alone does not say it. */
+  readonly problem?: string
 }
 
 const REFUSED = { subscription: undefined, isNew: false }
@@ -41,6 +45,7 @@ export function handleSubscribe(connection: Connection, packet: SubscribePacket)
     sendSuback(connection, packet.packetId, granted, () => {
       // Here and not earlier: what is retained now is not older than any message that went out before it.
       replayRetained(connection, session, granted)
+      session.queues?.begin()
       // A group may have been waiting for just this member.
       session.outgoing.pump()
     })
@@ -58,7 +63,9 @@ export function sendSuback(
   const reasonCodes = granted.map(({ reasonCode }) =>
     !connection.version5 && reasonCode >= FAILURE ? FAILURE : reasonCode,
   )
-  const bytes = connection.encode({ type: 'suback', packetId, reasonCodes, properties: {} })
+  const problems = granted.flatMap(({ problem }) => problem ?? [])
+  const properties = problems.length === 0 ? {} : connection.problem(problems.join('; '))
+  const bytes = connection.encode({ type: 'suback', packetId, reasonCodes, properties })
   const changed = granted.some(({ subscription }) => subscription !== undefined)
   connection.replies.send(bytes, changed ? (connection.session?.changeEpoch ?? 0) : 0, then)
 }
@@ -101,6 +108,10 @@ export function subscribeAll(
       else answer(index, new ClientError(ReasonCode.TopicFilterInvalid, problem), 0)
       continue
     }
+    if (queueFilterProblem(request.topic) !== undefined) {
+      answer(index, null, request)
+      continue
+    }
     connection.ask<AedesSubscription | null>(
       'authorizeSubscribe',
       (callback) => broker.authorizeSubscribe(connection, request, callback),
@@ -127,6 +138,8 @@ function grant(connection: Connection, session: Session, permission: AedesSubscr
   if (typeof requested !== 'string' || filterProblem(connection, requested) !== undefined) {
     return { reasonCode: ReasonCode.TopicFilterInvalid, ...REFUSED }
   }
+  const problem = queueFilterProblem(requested)
+  if (problem !== undefined) return { reasonCode: ReasonCode.TopicFilterInvalid, ...REFUSED, problem }
   const isKnown = session.subscriptions?.has(requested) === true
   const shared = parseSharedFilter(requested)
   if (!isKnown && !hasRoomFor(connection, session, requested, shared)) {
@@ -147,6 +160,7 @@ function grant(connection: Connection, session: Session, permission: AedesSubscr
     retainHandling: rh === 1 || rh === 2 ? rh : 0,
     identifier,
   }
+  if (queueNameOf(requested) !== undefined) return grantQueue(connection, session, subscription)
   const isNew = session.subscribe(subscription)
   return { reasonCode: qos, subscription, isNew }
 }

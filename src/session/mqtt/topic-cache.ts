@@ -6,7 +6,7 @@ const SLOTS = 16
 export interface CachedTopic {
   readonly bytes: Buffer
   readonly topic: string
-  /** Below `$SYS/`: only for those whom a hook permits it. */
+  /** Below `$SYS/` or `$queue/`: each message is looked at by itself. */
   readonly isReserved: boolean
   route: Route
 }

@@ -1,0 +1,129 @@
+import { EMPTY, type Message } from '../../message/message.ts'
+import { PropertyList, USER_PROPERTY, visitProperties } from '../../message/mqtt-properties.ts'
+import { QUEUE_PREFIX } from '../../message/queue-topic.ts'
+import { frameBytes, lengthWidth, writeLength } from '../../wire/mqtt/frame.ts'
+import { PacketType } from '../../wire/mqtt/packet-type.ts'
+import { COPY_BYTES_MAX, type Outbox } from './outbox.ts'
+
+const MESSAGE_EXPIRY = 0x02
+const EXPIRY_BYTES = 5
+const SUBSCRIPTION_IDENTIFIER = 0x0b
+const TOPIC_NAME = userPropertyName('x-mqtt-topic')
+const COUNT_NAME = userPropertyName('x-delivery-count')
+const QUEUE_NAME = userPropertyName('x-queue')
+
+/** What one PUBLISH of a queue has of its own. */
+export interface QueuePublish {
+  readonly message: Message
+  readonly qos: 0 | 1
+  /** Not read at QoS 0. */
+  readonly packetId: number
+  readonly deliveryCount: number
+  /** What is left of the message's time; undefined: it does not expire. */
+  readonly expirySeconds: number | undefined
+  /** MQTT 5 properties as in `Message.properties`. */
+  readonly properties: Buffer
+}
+
+/** Writes the messages of one queue as PUBLISH packets on the topic `$queue/<name>`, straight into an outbox. */
+export class QueueFrames {
+  private readonly topic: Buffer
+  private readonly version5: boolean
+  /** Subscription identifier and `x-queue`, the same in each packet. */
+  private readonly constant: Buffer
+
+  constructor(queueName: string, version5: boolean, identifier: number) {
+    this.topic = text(QUEUE_PREFIX + queueName)
+    this.version5 = version5
+    this.constant = version5 ? Buffer.concat([identifierProperty(identifier), QUEUE_NAME, text(queueName)]) : EMPTY
+  }
+
+  /** False: the packet is larger than `bytesMax` and was not written. */
+  write(outbox: Outbox, publish: QueuePublish, bytesMax: number): boolean {
+    const { payload, topic } = publish.message
+    const count = publish.deliveryCount === 0 ? '0' : String(publish.deliveryCount)
+    const topicBytes = this.version5 ? Buffer.byteLength(topic) : 0
+    const properties = this.version5 ? this.propertyBytes(publish, topicBytes, count.length) : 0
+    const head = this.topic.length + publish.qos * 2 + (this.version5 ? lengthWidth(properties) + properties : 0)
+    const body = head + payload.length
+    const length = frameBytes(body)
+    if (length > bytesMax) return false
+    if (length <= COPY_BYTES_MAX) {
+      const at = outbox.reserve(length)
+      const end = this.writeHead(outbox.room, at, publish, body, properties, topicBytes, count)
+      payload.copy(outbox.room, end)
+      return true
+    }
+    const bytes = Buffer.allocUnsafe(length - payload.length)
+    this.writeHead(bytes, 0, publish, body, properties, topicBytes, count)
+    outbox.append(bytes, 0, bytes.length)
+    outbox.append(payload, 0, payload.length)
+    return true
+  }
+
+  private propertyBytes(publish: QueuePublish, topicBytes: number, countBytes: number): number {
+    const own = TOPIC_NAME.length + 2 + topicBytes + COUNT_NAME.length + 2 + countBytes
+    const expiry = publish.expirySeconds === undefined ? 0 : EXPIRY_BYTES
+    return this.constant.length + own + expiry + publish.properties.length
+  }
+
+  private writeHead(
+    bytes: Buffer,
+    start: number,
+    publish: QueuePublish,
+    body: number,
+    properties: number,
+    topicBytes: number,
+    count: string,
+  ): number {
+    const { qos, packetId, expirySeconds } = publish
+    bytes[start] = (PacketType.Publish << 4) | (qos << 1)
+    let at = writeLength(bytes, start + 1, body)
+    at += this.topic.copy(bytes, at)
+    if (qos === 1) at = bytes.writeUInt16BE(packetId, at)
+    if (!this.version5) return at
+    at = writeLength(bytes, at, properties)
+    if (expirySeconds !== undefined) {
+      bytes[at] = MESSAGE_EXPIRY
+      at = bytes.writeUInt32BE(expirySeconds, at + 1)
+    }
+    at += this.constant.copy(bytes, at)
+    at += TOPIC_NAME.copy(bytes, at)
+    at = bytes.writeUInt16BE(topicBytes, at)
+    at += bytes.write(publish.message.topic, at)
+    at += COUNT_NAME.copy(bytes, at)
+    at = bytes.writeUInt16BE(count.length, at)
+    at += bytes.write(count, at)
+    return at + publish.properties.copy(bytes, at)
+  }
+}
+
+const RESERVED_NAMES: ReadonlySet<string> = new Set(['x-mqtt-topic', 'x-delivery-count', 'x-queue'])
+
+/** The properties without those user properties that only the broker may set here. */
+export function withoutReserved(properties: Buffer): Buffer {
+  if (properties.length === 0 || !properties.includes('x-')) return properties
+  const kept = new PropertyList()
+  visitProperties(properties, (id, first, second) => {
+    if (second === undefined) kept.add(id, first)
+    else if (!RESERVED_NAMES.has(first.toString())) kept.addPair(first, second)
+  })
+  return kept.bytes
+}
+
+function text(value: string): Buffer {
+  const bytes = Buffer.from(value)
+  const length = Buffer.from([bytes.length >> 8, bytes.length])
+  return Buffer.concat([length, bytes])
+}
+
+function userPropertyName(name: string): Buffer {
+  return Buffer.concat([Buffer.from([USER_PROPERTY]), text(name)])
+}
+
+function identifierProperty(identifier: number): Buffer {
+  if (identifier === 0) return EMPTY
+  const bytes = Buffer.alloc(1 + lengthWidth(identifier), SUBSCRIPTION_IDENTIFIER)
+  writeLength(bytes, 1, identifier)
+  return bytes
+}
