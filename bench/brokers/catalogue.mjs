@@ -1,5 +1,6 @@
 import { mirror } from './mirror.mjs'
 import { mosquitto } from './mosquitto.mjs'
+import { rabbitmq } from './rabbitmq.mjs'
 import { sluice } from './sluice.mjs'
 
 /**
@@ -12,4 +13,4 @@ import { sluice } from './sluice.mjs'
  */
 
 /** @type {Map<string, Kind>} */
-export const brokers = new Map(Object.entries({ sluice, mosquitto, mirror }))
+export const brokers = new Map(Object.entries({ sluice, mosquitto, rabbitmq, mirror }))

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from './free-port.mjs'
 import { startBroker } from './process.mjs'
 
 // Debian installs it where a user's PATH does not look.
@@ -29,7 +29,10 @@ connection_messages false
 
 /** @type {import('./catalogue.mjs').Kind} */
 export const mosquitto = {
-  unavailable: () => (program ? undefined : 'mosquitto is not installed (Debian: apt-get install mosquitto)'),
+  unavailable: (scenario) => {
+    if (!program) return 'mosquitto is not installed (Debian: apt-get install mosquitto)'
+    return scenario?.queues ? 'mosquitto has no queues' : undefined
+  },
   version: () => /mosquitto version \S+/.exec(String(spawnSync(program ?? '', ['-h']).stdout))?.[0] ?? 'mosquitto',
   async start() {
     if (!program) throw new Error('mosquitto is not installed')
@@ -42,16 +45,4 @@ export const mosquitto = {
       clean: () => rmSync(folder, { recursive: true, force: true }),
     })
   },
-}
-
-/** @returns {Promise<number>} */
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = /** @type {net.AddressInfo} */ (server.address())
-      server.close(() => resolve(port))
-    })
-  })
 }

@@ -24,9 +24,11 @@ export function launch(core, command) {
 /**
  * @typedef {object} Running
  * @property {number} pid
- * @property {number} port
+ * @property {number} port for MQTT
+ * @property {number} [amqpPort]
  * @property {number} readyMs from the start of the process to the line that says it is ready
  * @property {() => Promise<void>} stop
+ * @property {() => Promise<void>} kill at once, as a crash does; leaves what it has stored
  */
 
 /**
@@ -34,7 +36,7 @@ export function launch(core, command) {
  *
  * @param {string[]} command
  * @param {RegExp} ready its first group, if it has one, is the port
- * @param {{ port?: number, clean?: () => void }} [known]
+ * @param {{ port?: number, readyMs?: number, clean?: () => void }} [known] `readyMs`: how long it may take
  * @returns {Promise<Running>}
  */
 export async function startBroker(command, ready, known = {}) {
@@ -53,22 +55,23 @@ export async function startBroker(command, ready, known = {}) {
       })
     }
   })
-  const match = await Promise.race([found, exited.then(() => undefined), after(15_000)])
+  const match = await Promise.race([found, exited.then(() => undefined), after(known.readyMs ?? 15_000)])
   const readyMs = performance.now() - startMs
+  const kill = async () => {
+    child.kill('SIGKILL')
+    await exited
+  }
   const stop = async () => {
     child.kill('SIGTERM')
     const ended = await Promise.race([exited.then(() => true), after(8000)])
-    if (!ended) {
-      child.kill('SIGKILL')
-      await exited
-    }
+    if (!ended) await kill()
     known.clean?.()
   }
   if (!match) {
     await stop()
     throw new Error(`${command.slice(0, 2).join(' ')} did not start: ${last.join(' | ') || 'it said nothing'}`)
   }
-  return { pid: child.pid ?? 0, port: known.port ?? Number(match[1]), readyMs, stop }
+  return { pid: child.pid ?? 0, port: known.port ?? Number(match[1]), readyMs, stop, kill }
 }
 
 /** @param {number} ms @returns {Promise<undefined>} */

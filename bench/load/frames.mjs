@@ -79,8 +79,19 @@ export function connectFrame(clientId, clean) {
   return frame(0x10, [text('MQTT'), Buffer.from([4, clean ? 2 : 0, 0, keepAliveSeconds]), text(clientId)])
 }
 
-/** @param {string} filter @param {number} qos */
-export const subscribeFrame = (filter, qos) => frame(0x82, [Buffer.from([0, 1]), text(filter), Buffer.from([qos])])
+/** MQTT 5.0, with a Receive Maximum. @param {string} clientId @param {number} prefetch */
+export function prefetchingConnectFrame(clientId, prefetch) {
+  const receiveMaximum = [3, 0x21, prefetch >> 8, prefetch & 255]
+  return frame(0x10, [text('MQTT'), Buffer.from([5, 2, 0, 0, ...receiveMaximum]), text(clientId)])
+}
+
+/** @param {string} filter @param {number} qos @param {4 | 5} version */
+export const subscribeFrame = (filter, qos, version = 4) =>
+  frame(0x82, [Buffer.from(version === 5 ? [0, 1, 0] : [0, 1]), text(filter), Buffer.from([qos])])
+
+/** PUBLISH at QoS 1. @param {string} topic @param {string} payload @param {number} id @param {boolean} retain */
+export const publishFrame = (topic, payload, id, retain) =>
+  frame(0x32 | (retain ? 1 : 0), [text(topic), Buffer.from([id >> 8, id & 255]), Buffer.from(payload)])
 
 export const disconnectFrame = Buffer.from([0xe0, 0])
 

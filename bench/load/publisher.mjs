@@ -29,7 +29,7 @@ export class Publisher extends Connection {
     this.settled = 0
     /** Acknowledgements for a packet identifier that was not the next in order (MQTT-4.6.0-2, MQTT-4.6.0-3). */
     this.misorderedAcks = 0
-    /** @type {import('./subscriber.mjs').Subscriber[]} who has to get what this one sends */
+    /** @type {import('./receipts.mjs').Receipts[]} of those who have to get what this one sends */
     this.audience = []
     /** @type {import('./latency.mjs').Latency | undefined} */
     this.latency = undefined
@@ -40,7 +40,7 @@ export class Publisher extends Connection {
   /** How many of the messages sent have reached the whole audience. */
   received() {
     let least = this.sent
-    for (const subscriber of this.audience) least = Math.min(least, subscriber.next[this.number] ?? 0)
+    for (const { next } of this.audience) least = Math.min(least, next[this.number] ?? 0)
     return least
   }
 

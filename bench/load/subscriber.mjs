@@ -1,6 +1,6 @@
 import { Connection } from './connection.mjs'
-import { at, packet } from './frames.mjs'
-import { recordMs } from './latency.mjs'
+import { packet } from './frames.mjs'
+import { Receipts } from './receipts.mjs'
 
 const none = Buffer.alloc(0)
 
@@ -16,14 +16,9 @@ export class Subscriber extends Connection {
     super(`bench-sub-${number}`)
     this.layout = layout
     this.wake = wake
-    /** Next serial number expected, by publisher. */
-    this.next = new Uint32Array(publishers)
-    this.received = 0
-    this.missing = 0
-    /** Serial numbers below the expected one: repeated, or overtaken by a later one. */
-    this.repeatedOrLate = 0
-    /** @type {import('./latency.mjs').Latency | undefined} */
-    this.latency = undefined
+    this.receipts = new Receipts(this.clientId, publishers)
+    /** Acknowledgements go out this late, as those of a client that works on each message. */
+    this.ackDelayMs = 0
   }
 
   /** @override */
@@ -34,7 +29,7 @@ export class Subscriber extends Connection {
     /** @type {number} */ end,
   ) {
     const { qos, header, stride, idAt, payloadAt } = this.layout
-    const { next, latency } = this
+    const { receipts } = this
     const nowMs = performance.now()
     const [first, length0, length1] = header
     const oneLengthByte = header.length === 2
@@ -42,7 +37,6 @@ export class Subscriber extends Connection {
     // Four bytes for each frame; the shortest frame at QoS 2 is a PUBREL, of four bytes itself.
     const answers = qos > 0 ? Buffer.allocUnsafe(qos === 2 ? end - start : Math.ceil((end - start) / stride) * 4) : none
     let answered = 0
-    let received = 0
     let from = start
     while (end - from >= 4) {
       const type = view.getUint8(from)
@@ -52,12 +46,7 @@ export class Subscriber extends Connection {
         view.getUint8(from + 1) === length0 &&
         (oneLengthByte || view.getUint8(from + 2) === length1)
       ) {
-        const publisher = view.getUint32(from + payloadAt + at.publisher, true)
-        const serial = view.getUint32(from + payloadAt + at.serial, true)
-        if (next[publisher] === serial) next[publisher] = serial + 1
-        else this.#irregular(publisher, serial)
-        received++
-        if (latency) recordMs(latency, serial, nowMs - view.getFloat64(from + payloadAt + at.sentMs, true))
+        receipts.take(view, from + payloadAt, nowMs)
         if (qos > 0) answered = this.#answer(answers, answered, answer, view.getUint16(from + idAt))
         from += stride
       } else if (type === packet.pubrel) {
@@ -65,14 +54,19 @@ export class Subscriber extends Connection {
         from += 4
       } else break
     }
-    this.received += received
-    if (answered > 0) this.socket?.write(answers.subarray(0, answered))
+    if (answered > 0) this.#send(answers.subarray(0, answered))
     return from
   }
 
   /** @override */
   turn() {
     this.wake()
+  }
+
+  /** @param {Buffer} answers */
+  #send(answers) {
+    if (this.ackDelayMs === 0) this.socket?.write(answers)
+    else setTimeout(() => this.socket?.write(answers), this.ackDelayMs)
   }
 
   /** @param {Buffer} answers @param {number} offset @param {number} type @param {number} id @returns {number} */
@@ -82,17 +76,5 @@ export class Subscriber extends Connection {
     answers[offset + 2] = id >> 8
     answers[offset + 3] = id & 255
     return offset + 4
-  }
-
-  /** @param {number} publisher @param {number} serial */
-  #irregular(publisher, serial) {
-    const expected = this.next[publisher]
-    if (expected === undefined) throw new Error(`${this.clientId}: a message that nobody sent`)
-    if (serial < expected) {
-      this.repeatedOrLate++
-      return
-    }
-    this.missing += serial - expected
-    this.next[publisher] = serial + 1
   }
 }

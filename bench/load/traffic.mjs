@@ -17,7 +17,7 @@ export async function traffic(job) {
 
   const delivery = latency(false)
   const acknowledgement = latency(false)
-  for (const subscriber of subscribers) subscriber.latency = delivery
+  for (const subscriber of subscribers) subscriber.receipts.latency = delivery
   for (const publisher of publishers) publisher.latency = acknowledgement
   await pump.steady(job.steadyRate, job.steadySeconds)
   await pump.drained()
@@ -34,15 +34,15 @@ export async function traffic(job) {
 /**
  * @param {Parameters<typeof traffic>[0]} job
  * @param {import('./pump.mjs').Pump} pump
- * @param {import('./subscriber.mjs').Subscriber[]} subscribers
+ * @param {import('./crew.mjs').Receiver[]} subscribers
  */
 async function underLoad(job, pump, subscribers) {
-  const received = () => subscribers.reduce((total, subscriber) => total + subscriber.received, 0)
+  const received = () => subscribers.reduce((total, subscriber) => total + subscriber.receipts.received, 0)
   pump.flood()
   await sleep(job.warmupSeconds)
 
   const sampled = latency(true)
-  for (const subscriber of subscribers) subscriber.latency = sampled
+  for (const subscriber of subscribers) subscriber.receipts.latency = sampled
   const before = { ms: performance.now(), received: received(), cpu: cpuSeconds(job.pid), own: process.cpuUsage() }
   await sleep(job.seconds)
   const seconds = (performance.now() - before.ms) / 1000
@@ -57,7 +57,7 @@ async function underLoad(job, pump, subscribers) {
     loaded: { delivery: summary(sampled) },
   }
   pump.stop()
-  for (const subscriber of subscribers) subscriber.latency = undefined
+  for (const subscriber of subscribers) subscriber.receipts.latency = undefined
   await pump.drained()
   return result
 }
