@@ -39,8 +39,8 @@ export class Wills {
   }
 
   /**
-   * Reads the stored wills and starts their delays again. A will whose client was connected belongs to a broker that
-   * crashed: its delay begins now.
+   * Reads the stored wills and goes on with their delays. A will whose client was connected belongs to a broker that
+   * crashed: its delay begins now, and goes on from now should this one crash too.
    */
   async recover(publish: PublishWill): Promise<void> {
     this.publish = publish
@@ -48,7 +48,10 @@ export class Wills {
       const { clientId, will, dueAtMs } = decodeWill(value)
       const pending: Pending = { will, dueAtMs, timer: undefined, sending: false }
       this.pending.set(clientId, pending)
-      if (dueAtMs === 0) pending.dueAtMs = this.clock.now() + will.delaySeconds * 1000
+      if (dueAtMs === 0) {
+        pending.dueAtMs = this.clock.now() + will.delaySeconds * 1000
+        if (will.delaySeconds > 0) this.save(clientId, pending)
+      }
       this.schedule(clientId, pending)
     }
     if (this.pending.size > 0) this.log.info({ wills: this.pending.size }, 'wills of clients that are gone are due')

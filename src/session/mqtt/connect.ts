@@ -199,7 +199,7 @@ function accept(
   }
   const taken = context.sessions.connect(connection, packet.cleanStart, expirySeconds)
   const { session, present } = taken
-  if (packet.will !== undefined) broker.wills.put(connection.id, storedWill(connection, packet.will))
+  if (packet.will !== undefined) broker.wills.put(connection.id, storedWill(connection, packet.will, expirySeconds))
   connection.session = session
   connection.receiver.accepted()
   connection.startKeepAlive(requested)
@@ -289,11 +289,16 @@ function expiryOf(connection: Connection, packet: ConnectPacket): number {
   return packet.cleanStart ? 0 : connection.broker.config.limits.sessionExpirySecondsMax
 }
 
-function storedWill(connection: Connection, will: NonNullable<ConnectPacket['will']>): StoredWill {
+function storedWill(
+  connection: Connection,
+  will: NonNullable<ConnectPacket['will']>,
+  expirySeconds: number,
+): StoredWill {
   const { topic, payload, qos, retain, forwardProperties } = will
   return {
     message: new Message(topic, payload, qos, retain, forwardProperties, 0, connection.id).own(),
-    delaySeconds: will.willDelayIntervalSeconds,
+    // No delay outlives the session (MQTT 5, section 3.1.3.2.2), and this one will not be there after a crash to end it.
+    delaySeconds: expirySeconds === 0 ? 0 : will.willDelayIntervalSeconds,
     expirySeconds: will.messageExpiryIntervalSeconds,
   }
 }

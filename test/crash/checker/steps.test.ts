@@ -48,11 +48,14 @@ async function exchange(qos: number, cut: Cut): Promise<Result> {
   }
   // The power may go again before the broker is up.
   const start = async (): Promise<void> => {
+    const before = cuts
     try {
       await stage.start()
     } catch {
       stage.isUp = false
     }
+    // Its first sync is what it found of the crash; a broker that started nevertheless has no disk.
+    if (cuts !== before) stage.isUp = false
   }
   const got: string[] = []
   const subscriber = new Device(stage, 'subscriber', { version: 5, expirySeconds: 3600 })
