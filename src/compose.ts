@@ -97,7 +97,7 @@ async function start(options: ComposeOptions, store: Store, clock: Clock, defini
     await broker.retained.recover()
   })
   try {
-    declareConfigured(broker.queues, config, definitions)
+    declareConfigured(broker.queues.engine, config, definitions)
   } catch (error) {
     await broker.close()
     throw error

@@ -12,6 +12,25 @@ export type { Clock } from './base/clock.ts'
 export type { Log } from './base/log.ts'
 export { type Address, Broker } from './broker/broker.ts'
 export type { Counters } from './broker/counters.ts'
+export type { BasicProperties } from './message/basic-properties.ts'
+export type { FieldTable, FieldValue } from './message/field-table.ts'
+export type { PlainTable, PlainValue } from './message/plain-table.ts'
+export type { QueueArguments } from './message/queue-arguments.ts'
+export type { MessageHandler } from './queue/handler-receiver.ts'
+export type { MessageStream } from './queue/message-stream.ts'
+export type {
+  BindingSource,
+  ConsumeOptions,
+  ExchangeOptions,
+  NamedQueues,
+  Payload,
+  QueueConsumer,
+  QueueOptions,
+} from './queue/named-queues.ts'
+export type { PublishOptions } from './queue/publish-options.ts'
+export { QueueError, type ReplyCode } from './queue/queue-error.ts'
+export type { QueueMessage, ReceivedMessage } from './queue/queue-message.ts'
+export type { QueueCounters, QueueStats } from './queue/queue-stats.ts'
 export type { Config } from './config/schema.ts'
 export type { LibraryOptions } from './config/options.ts'
 export type {

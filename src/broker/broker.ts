@@ -10,6 +10,7 @@ import type { Message } from '../message/message.ts'
 import { QUEUE_PREFIX } from '../message/queue-topic.ts'
 import { levelCount, topicNameProblem } from '../message/topic.ts'
 import type { Route } from '../router/destination.ts'
+import { NamedQueues } from '../queue/named-queues.ts'
 import { Queues } from '../queue/queues.ts'
 import { Router } from '../router/router.ts'
 import { emptyMemoryStore } from '../store/open-store.ts'
@@ -67,7 +68,7 @@ export class Broker extends Aedes {
   readonly wills: Wills
   readonly pipeline: PublishPipeline
   /** Exchanges and named queues; `amq.topic` is the topics of this broker. */
-  readonly queues: Queues
+  readonly queues: NamedQueues
   /** In the order of listening: MQTT over TCP, then WebSocket. */
   readonly addresses: Address[] = []
   /** How long a socket may take nothing before its connection is closed, as aedes' `drainTimeout`; 0: for ever. */
@@ -107,8 +108,8 @@ export class Broker extends Aedes {
     })
     this.wills = new Wills(parts.store, parts.clock, parts.log)
     this.pipeline = new PublishPipeline(this.retained, this)
-    this.queues = new Queues({ store: parts.store, router: parts.router })
-    this.queues.toTopics = (message) => this.pipeline.dispatch(message, this.router.route(message.topic))
+    this.queues = new NamedQueues(new Queues({ store: parts.store, router: parts.router }))
+    this.queues.engine.toTopics = (message, route) => this.pipeline.dispatch(message, route)
     // An emitter of the user's own hears everything, as it would in aedes; it routes nothing to clients here.
     if (options.mq !== undefined) {
       this.pipeline.mirror = (message) => options.mq.emit(toAedesPacket(message, this, this.clock.now()), noop)

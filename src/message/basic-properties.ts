@@ -1,4 +1,4 @@
-import { decodeTable, encodeTable, type FieldTable, FieldTableError } from './field-table.ts'
+import { decodeTable, encodeTable, type FieldTable, FieldTableError, fieldSpans } from './field-table.ts'
 import { EMPTY } from './message.ts'
 
 /** The properties of AMQP's class basic (AMQP 0-9-1, section 1.8 of the specification's tables). */
@@ -89,6 +89,14 @@ export function rawHeaders(bytes: Buffer): Buffer {
   if (!hasHeaders(bytes)) return EMPTY
   for (const { name, start, end } of propertySpans(bytes)) if (name === 'headers') return bytes.subarray(start + 4, end)
   return EMPTY
+}
+
+/** The same properties without one header. */
+export function withoutHeader(bytes: Buffer, header: string): Buffer {
+  const table = rawHeaders(bytes)
+  const kept = fieldSpans(table).filter(({ name }) => name !== header)
+  const rest = Buffer.concat(kept.map(({ start, end }) => table.subarray(start, end)))
+  return replaceProperties(bytes, new Map([['headers', rest.length === 0 ? undefined : headersField(rest)]]))
 }
 
 /** A table with its length in front: the value of the property `headers`. */

@@ -1,9 +1,8 @@
 import type { Message } from '../message/message.ts'
 import { Fifo } from '../store/fifo.ts'
 import type { FifoEntry } from '../store/fifo-entry.ts'
-import { loadEntries } from '../store/fifo-load.ts'
-import { entrySeq } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
+import { storedEntries } from './stored-entries.ts'
 
 export interface BacklogOptions {
   readonly durable: boolean
@@ -18,12 +17,9 @@ export interface BacklogOptions {
 const IDLE_WINDOW_BYTES = 16 * 1024
 const ACTIVE_WINDOW_BYTES = 1024 * 1024
 const HIGH = 0x1_0000_0000
-const SEQ_MAX = 2 ** 47
-const PAGE = 1_000
-const PAGE_BYTES = 1024 * 1024
 
 /** When the message came into the queue, in milliseconds since 1970. */
-export function enqueuedMs(entry: FifoEntry): number {
+export function enqueuedMs(entry: Pick<FifoEntry, 'identifiers' | 'mark'>): number {
   return (entry.identifiers[0] ?? 0) * HIGH + (entry.mark >>> 0)
 }
 
@@ -51,14 +47,7 @@ export class Backlog {
   async countBodies(store: Store): Promise<void> {
     this.readyBodyBytes = 0
     for (const { fifoId } of this.fifos) {
-      for (let from = 0; ; ) {
-        const rows = await loadEntries(store, fifoId, from, SEQ_MAX, PAGE, PAGE_BYTES)
-        for (const { key, message } of rows) {
-          this.readyBodyBytes += message?.payload.length ?? 0
-          from = entrySeq(key) + 1
-        }
-        if (rows.length === 0) break
-      }
+      for await (const { message } of storedEntries(store, fifoId)) this.readyBodyBytes += message.payload.length
     }
   }
 

@@ -1,15 +1,10 @@
-import {
-  type BasicProperties,
-  encodeProperties,
-  headersField,
-  rawHeaders,
-  replaceProperties,
-} from '../message/basic-properties.ts'
+import { headersField, rawHeaders, replaceProperties } from '../message/basic-properties.ts'
 import { AmqpPart, type Death, type DeathReason } from '../message/amqp-part.ts'
 import { encodeTable, type FieldTable, type FieldValue, fieldSpans } from '../message/field-table.ts'
 import { EMPTY, Message } from '../message/message.ts'
-import { keyOfTopic } from '../message/key-topic.ts'
-import { propertiesOf } from './message-headers.ts'
+import { keyOfTopic, type TopicConversion } from '../message/key-topic.ts'
+import { amqpProperties } from '../message/property-mapping.ts'
+import { headerOf, propertiesOf } from './message-headers.ts'
 
 export const TOPIC_EXCHANGE = 'amq.topic'
 // One for each queue and reason; a message that has died in more places than this forgets the oldest.
@@ -29,20 +24,19 @@ export function exchangeOf(message: Message): string {
   return message.amqp?.exchange ?? TOPIC_EXCHANGE
 }
 
-export function routingKeyOf(message: Message): string {
-  return message.amqp?.routingKey ?? keyOfTopic(message.topic)
+export function routingKeyOf(message: Message, conversion: TopicConversion): string {
+  return message.amqp?.routingKey ?? keyOfTopic(message.topic, conversion)
 }
 
-/** The routing key, then those of the header `CC`, which receivers may see; `BCC` only while it is published. */
-export function routingKeysOf(message: Message, withBcc = false): string[] {
-  const keys = [routingKeyOf(message)]
-  if (message.amqp === undefined) return keys
-  const headers = propertiesOf(message).headers
-  for (const name of withBcc ? ['CC', 'BCC'] : ['CC']) {
-    const more = headers?.get(name)
-    if (Array.isArray(more)) for (const key of more) if (typeof key === 'string') keys.push(key)
-  }
+/** The routing key, then those of the header `CC`. */
+export function routingKeysOf(message: Message, conversion: TopicConversion): string[] {
+  const keys = [routingKeyOf(message, conversion)]
+  if (message.amqp !== undefined) addKeys(headerOf(message, 'CC'), keys)
   return keys
+}
+
+export function addKeys(header: FieldValue | undefined, keys: string[]): void {
+  if (Array.isArray(header)) for (const key of header) if (typeof key === 'string') keys.push(key)
 }
 
 /** The message as it is published to a dead-letter exchange: without expiry, and with one more death on its record. */
@@ -53,6 +47,7 @@ export function deadMessage(
   nowMs: number,
   exchange: string,
   routingKey: string,
+  conversion: TopicConversion,
 ): Message {
   const { amqp } = message
   const expiration = propertiesOf(message).expiration ?? ''
@@ -66,7 +61,7 @@ export function deadMessage(
         count: 1,
         timeMs: nowMs,
         exchange: exchangeOf(message),
-        routingKeys: routingKeysOf(message),
+        routingKeys: routingKeysOf(message, conversion),
         originalExpiration: expiration,
       }
   const deaths = [death, ...before.filter((each) => each !== known)].slice(0, DEATHS_MAX)
@@ -121,11 +116,16 @@ function deathTable(death: Death): FieldTable {
 }
 
 /**
- * The properties that an AMQP consumer gets: as they were published, byte for byte, and where the message has died or
- * come back, with the headers that say so in the place of any a client had made up.
+ * The properties that an AMQP consumer gets: as they were published, byte for byte, or made from those of MQTT; and
+ * where the message has died or come back, with the headers that say so in the place of any a client had made up.
  */
-export function deliveredProperties(message: Message, deliveryCount: number): Buffer {
-  const raw = message.amqp?.properties ?? EMPTY
+export function deliveredProperties(
+  message: Message,
+  deliveryCount: number,
+  nowMs: number,
+  conversion: TopicConversion,
+): Buffer {
+  const raw = amqpProperties(message, nowMs, conversion)
   const added = new Map<string, FieldValue>(deathHeaders(message))
   if (deliveryCount > 0) added.set('x-delivery-count', BigInt(deliveryCount))
   if (added.size === 0) return raw
@@ -134,6 +134,5 @@ export function deliveredProperties(message: Message, deliveryCount: number): Bu
     .filter(({ name }) => !DEATH_HEADERS.has(name))
     .map(({ start, end }) => table.subarray(start, end))
   const headers = Buffer.concat([...kept, encodeTable(added)])
-  if (raw.length === 0) return encodeProperties({ headers: added } satisfies BasicProperties)
   return replaceProperties(raw, new Map([['headers', headersField(headers)]]))
 }

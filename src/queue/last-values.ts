@@ -1,20 +1,15 @@
 import type { Message } from '../message/message.ts'
 import type { FifoEntry } from '../store/fifo-entry.ts'
-import { loadEntries } from '../store/fifo-load.ts'
-import { entrySeq } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import type { Backlog } from './backlog.ts'
 import { headerOf } from './message-headers.ts'
+import { storedEntries } from './stored-entries.ts'
 
 interface Latest {
   readonly seq: number
   /** Undefined: it was read on the start, and its object is not known. */
   readonly entry: FifoEntry | undefined
 }
-
-const SEQ_MAX = 2 ** 47
-const PAGE = 1_000
-const PAGE_BYTES = 1024 * 1024
 
 /** Which message of a last-value queue is the newest of its key: all older ones are superseded. */
 export class LastValues {
@@ -27,15 +22,10 @@ export class LastValues {
   }
 
   async recover(store: Store, backlog: Backlog): Promise<void> {
-    for (const fifo of backlog.fifos) {
-      for (let from = 0; ; ) {
-        const rows = await loadEntries(store, fifo.fifoId, from, SEQ_MAX, PAGE, PAGE_BYTES)
-        for (const { key, message } of rows) {
-          const name = message === undefined ? undefined : this.keyOf(message)
-          from = entrySeq(key) + 1
-          if (name !== undefined) this.latest.set(name, { seq: entrySeq(key), entry: undefined })
-        }
-        if (rows.length === 0) break
+    for (const { fifoId } of backlog.fifos) {
+      for await (const { seq, message } of storedEntries(store, fifoId)) {
+        const name = this.keyOf(message)
+        if (name !== undefined) this.latest.set(name, { seq, entry: undefined })
       }
     }
   }
@@ -49,7 +39,7 @@ export class LastValues {
     return before?.entry
   }
 
-  isSuperseded(entry: FifoEntry): boolean {
+  isSuperseded(entry: Pick<FifoEntry, 'seq' | 'message'>): boolean {
     const name = this.keyOf(entry.message)
     return name !== undefined && (this.latest.get(name)?.seq ?? entry.seq) > entry.seq
   }

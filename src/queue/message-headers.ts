@@ -8,7 +8,10 @@ const NO_PROPERTIES: BasicProperties = {}
 /** The AMQP properties of a message; none where it came over MQTT, or where they cannot be read. */
 export function propertiesOf(message: Message): BasicProperties {
   const bytes = message.amqp?.properties
-  if (bytes === undefined || bytes.length === 0) return NO_PROPERTIES
+  return bytes === undefined || bytes.length === 0 ? NO_PROPERTIES : readProperties(bytes)
+}
+
+export function readProperties(bytes: Buffer): BasicProperties {
   try {
     return decodeProperties(bytes)
   } catch {

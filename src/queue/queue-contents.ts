@@ -21,6 +21,8 @@ export interface ContentsOptions {
   readonly onDeath: (message: Message, reason: DeathReason) => void
 }
 
+type Kept = Pick<FifoEntry, 'seq' | 'message' | 'mark' | 'identifiers'>
+
 /** The messages of a queue and what decides that one of them goes: its time, the limits, a newer value of its key. */
 export class QueueContents {
   backlog: Backlog
@@ -47,7 +49,9 @@ export class QueueContents {
 
   /** True while one more message would be too many. */
   get isFull(): boolean {
-    const { maxLength, maxLengthBytes } = this.options.settings
+    const { settings, messagesMax, bytesMax } = this.options
+    const { maxLength, maxLengthBytes } = settings
+    if (this.backlog.count >= messagesMax || this.backlog.bytes >= bytesMax) return true
     if (maxLength !== undefined && this.backlog.readyCount >= maxLength) return true
     return maxLengthBytes !== undefined && this.backlog.readyBodyBytes >= maxLengthBytes
   }
@@ -99,6 +103,16 @@ export class QueueContents {
     return this.redeliveries.of(this.backlog, entry)
   }
 
+  /** How often the message with this number in the FIFO of this level has come back. */
+  deliveryCountOf(seq: number, level: number): number {
+    return this.redeliveries.known(seq, level).count
+  }
+
+  /** True: nobody gets the message any more, although it still stands in the queue. */
+  isOver(entry: Kept, nowMs: number): boolean {
+    return this.expiryOf(entry) <= nowMs || this.lastValues?.isSuperseded(entry) === true
+  }
+
   /** A message that was handed out is ready again; `redelivery`: what is to be remembered of it. */
   release(entry: FifoEntry, redelivered: boolean, redelivery?: Redelivery): void {
     if (this.lastValues?.isSuperseded(entry)) {
@@ -132,7 +146,7 @@ export class QueueContents {
   }
 
   /** When the message expires, in milliseconds since 1970. */
-  expiryOf(entry: FifoEntry | undefined): number {
+  expiryOf(entry: Kept | undefined): number {
     if (entry === undefined) return Number.POSITIVE_INFINITY
     const { messageTtlMs } = this.options.settings
     const own = entry.message.expiresAtMs === 0 ? Number.POSITIVE_INFINITY : entry.message.expiresAtMs

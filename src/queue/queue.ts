@@ -5,6 +5,7 @@ import type { FifoEntry } from '../store/fifo-entry.ts'
 import type { Store } from '../store/store.ts'
 import { enqueuedMs } from './backlog.ts'
 import type { Binding } from './binding.ts'
+import { browse, type Browsed } from './browse.ts'
 import { Consumer, type ConsumeOptions, type Receiver } from './consumer.ts'
 import { type Delayed, DelayLine } from './delay-line.ts'
 import { Dispatcher } from './dispatcher.ts'
@@ -46,7 +47,7 @@ export class Queue implements Destination {
   private readonly intake: QueueIntake
   private readonly timers: QueueTimers
   private pumping = false
-  private pumpAgain = false
+  private pumpAgain: NodeJS.Immediate | undefined
 
   constructor(
     host: QueueHost,
@@ -68,9 +69,8 @@ export class Queue implements Destination {
     this.stores = durable && store.durability !== 'memory'
     const { meter } = this
     const { messagesMax, bytesMax } = host
-    const onReady = (): void => this.pump()
     const onDeath = (message: Message, reason: DeathReason): void => host.died(this, message, reason)
-    const options = { store, durable, settings, meter, messagesMax, bytesMax, onReady, onDeath }
+    const options = { store, durable, settings, meter, messagesMax, bytesMax, onReady: this.pumpNow, onDeath }
     this.contents = new QueueContents(options, firstFifoId)
     this.dispatcher = new Dispatcher(settings.singleActiveConsumer)
     this.delays = new DelayLine(store, number, (delayed) => this.comeOfAge(delayed))
@@ -139,7 +139,7 @@ export class Queue implements Destination {
     this.dispatcher.remove(consumer)
     if (giveBack) {
       const held = [...this.unacknowledged].filter((each) => each.consumer === consumer)
-      for (const delivery of held.sort((a, b) => a.entry.seq - b.entry.seq)) this.takeBack(delivery, true)
+      for (const delivery of held.sort((a, b) => a.entry.seq - b.entry.seq)) this.takeBack(delivery, delivery.sent)
     }
     if (!wasThere || this.deleted) return
     this.timers.touch()
@@ -161,12 +161,21 @@ export class Queue implements Destination {
     }
     this.timers.touch()
     const entry = this.contents.next(true)
-    return entry === undefined ? undefined : this.handOut(entry, undefined, noAck)
+    if (entry === undefined) return undefined
+    const delivery = this.handOut(entry, undefined, noAck)
+    // The one behind it is where messages expire now.
+    if (this.contents.mayExpire) this.pump()
+    return delivery
   }
 
-  /** The message that is next, as it is: nothing changes by it. */
-  peek(): Message | undefined {
-    return this.contents.next(false)?.message
+  /** Up to `max` ready messages from the front, read from disk where need be: nothing changes by it. */
+  browse(max: number): Promise<Browsed[]> {
+    return browse(this.store, this.contents, this.unacknowledged, max)
+  }
+
+  /** One more message would be refused, or push out another. */
+  get isFull(): boolean {
+    return this.contents.isFull
   }
 
   ack(delivery: QueueDelivery): boolean {
@@ -291,13 +300,13 @@ export class Queue implements Destination {
     }
   }
 
+  private readonly pumpNow = (): void => {
+    this.pumpAgain = undefined
+    this.pump()
+  }
+
   private pumpLater(): void {
-    if (this.pumpAgain) return
-    this.pumpAgain = true
-    setImmediate(() => {
-      this.pumpAgain = false
-      this.pump()
-    })
+    if (this.pumpAgain === undefined) this.pumpAgain = setImmediate(this.pumpNow)
   }
 
   private handOut(entry: FifoEntry, consumer: Consumer | undefined, noAck: boolean): QueueDelivery {

@@ -19,7 +19,7 @@ const VERSION = 1
 export class Redeliveries {
   private readonly store: Store
   private readonly durable: boolean
-  private readonly known = new Map<number, Redelivery>()
+  private readonly records = new Map<number, Redelivery>()
 
   constructor(store: Store, durable: boolean) {
     this.store = store
@@ -31,18 +31,22 @@ export class Redeliveries {
       for await (const [key, value] of scanPrefix(this.store, ownedPrefix(KIND_REDELIVERY, fifoId))) {
         if (value.length !== RECORD_BYTES || value[0] !== VERSION) continue
         const found = { count: value.readUInt32BE(1), retries: value.readUInt16BE(5) }
-        this.known.set(entrySeq(key) * LEVELS + level, found)
+        this.records.set(entrySeq(key) * LEVELS + level, found)
       }
     }
   }
 
   of(backlog: Backlog, entry: FifoEntry): Redelivery {
-    if (this.known.size === 0) return NEVER
-    return this.known.get(numberOf(backlog, entry)) ?? NEVER
+    if (this.records.size === 0) return NEVER
+    return this.records.get(numberOf(backlog, entry)) ?? NEVER
+  }
+
+  known(seq: number, level: number): Redelivery {
+    return this.records.get(seq * LEVELS + level) ?? NEVER
   }
 
   set(backlog: Backlog, entry: FifoEntry, redelivery: Redelivery): void {
-    this.known.set(numberOf(backlog, entry), redelivery)
+    this.records.set(numberOf(backlog, entry), redelivery)
     if (!this.durable) return
     const record = Buffer.alloc(RECORD_BYTES)
     record[0] = VERSION
@@ -53,17 +57,17 @@ export class Redeliveries {
 
   /** The message is done with. */
   forget(backlog: Backlog, entry: FifoEntry): void {
-    if (this.known.size === 0 || !this.known.delete(numberOf(backlog, entry))) return
+    if (this.records.size === 0 || !this.records.delete(numberOf(backlog, entry))) return
     if (this.durable) this.store.commit.del(this.keyOf(backlog, entry))
   }
 
   /** All that is known of the messages of a backlog goes with it. */
   clear(backlog: Backlog): void {
-    for (const number of this.durable ? this.known.keys() : []) {
+    for (const number of this.durable ? this.records.keys() : []) {
       const fifoId = backlog.firstFifoId + (number % LEVELS)
       this.store.commit.del(redeliveryKey(fifoId, Math.floor(number / LEVELS)))
     }
-    this.known.clear()
+    this.records.clear()
   }
 
   private keyOf(backlog: Backlog, entry: FifoEntry): Buffer {

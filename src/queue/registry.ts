@@ -1,5 +1,6 @@
 import type { DeathReason } from '../message/amqp-part.ts'
 import { EMPTY_TABLE, type FieldTable } from '../message/field-table.ts'
+import type { TopicConversion } from '../message/key-topic.ts'
 import type { Message } from '../message/message.ts'
 import type { Router } from '../router/router.ts'
 import type { Store } from '../store/store.ts'
@@ -19,6 +20,10 @@ export interface RegistryLimits {
   readonly queuesMax: number
   readonly exchangesMax: number
   readonly bindingsMax: number
+}
+
+export interface RegistryOptions extends Partial<RegistryLimits> {
+  readonly conversion?: TopicConversion
 }
 
 export interface QueueDeclaration {
@@ -58,6 +63,8 @@ export abstract class Registry implements QueueHost {
   readonly exchanges = new Map<string, Exchange>()
   readonly store: Store
   readonly router: Router
+  /** How keys become topics and back. */
+  readonly conversion: TopicConversion
   abstract readonly messagesMax: number
   abstract readonly bytesMax: number
   private readonly limits: RegistryLimits
@@ -65,8 +72,9 @@ export abstract class Registry implements QueueHost {
   private readonly topicSpace: TopicSpace
   private bindingCount = 0
 
-  constructor(store: Store, router: Router, limits: Partial<RegistryLimits>) {
-    const { queuesMax = 100_000, exchangesMax = 10_000, bindingsMax = 1_000_000 } = limits
+  constructor(store: Store, router: Router, options: RegistryOptions) {
+    const { queuesMax = 100_000, exchangesMax = 10_000, bindingsMax = 1_000_000 } = options
+    this.conversion = options.conversion ?? 'escape'
     this.store = store
     this.router = router
     this.limits = { queuesMax, exchangesMax, bindingsMax }

@@ -1,25 +1,26 @@
 import type { FieldTable } from '../message/field-table.ts'
+import { filterOfKey, keyOfTopic, type TopicConversion, topicOfKey } from '../message/key-topic.ts'
 import type { Message } from '../message/message.ts'
 import type { Delivery, Destination } from '../router/destination.ts'
 import type { Router } from '../router/router.ts'
 import type { Binding, Target } from './binding.ts'
 import { routingKeysOf, TOPIC_EXCHANGE } from './dead-letter.ts'
 import type { Exchange } from './exchange.ts'
-import { filterOfKey } from '../message/key-topic.ts'
 import { headersOf } from './message-headers.ts'
 import { Queue } from './queue.ts'
 
 /** Where a message goes. */
 export interface Routed {
   readonly queues: Set<Queue>
-  /** It came by `amq.topic`: MQTT's subscribers get it too. */
-  readonly topics: boolean
+  /** It came by `amq.topic`: MQTT's subscribers of these topics get it too. */
+  readonly topics: readonly string[]
 }
 
 /** The names that routing looks up. */
 export interface Names {
   readonly queues: ReadonlyMap<string, Queue>
   readonly exchanges: ReadonlyMap<string, Exchange>
+  readonly conversion: TopicConversion
 }
 
 /** Follows the bindings from an exchange to queues; each exchange is visited once, each queue gets a message once. */
@@ -38,13 +39,13 @@ export function route(
     known ??= headersOf(message)
     return known
   }
-  let topics = false
+  let topics: readonly string[] = []
   for (let exchange = waiting.pop(); exchange !== undefined; exchange = waiting.pop()) {
     const found = new Set<Target>()
     if (exchange.name === '') for (const key of keys) addNamed(names, key, found)
     else if (exchange.name === TOPIC_EXCHANGE) {
-      topics = true
-      addTopicTargets(router, message.topic, found)
+      topics = topicsOf(message, keys, names.conversion)
+      for (const topic of topics) addTopicTargets(router, topic, found)
     } else for (const key of keys) exchange.match(key, headers, found)
     const { alternate } = exchange
     if (found.size === 0 && alternate !== undefined) {
@@ -60,6 +61,19 @@ export function route(
     }
   }
   return { queues, topics }
+}
+
+/** The topics that the keys are: that of the message itself is known exactly, also where its key would not tell it. */
+function topicsOf(message: Message, keys: readonly string[], conversion: TopicConversion): string[] {
+  const own = keyOfTopic(message.topic, conversion)
+  return keys.map((key) => (key === own ? message.topic : topicOfKey(key, conversion)))
+}
+
+/** Those of a topic that are no queues and do not lead to any: MQTT's subscribers. */
+export function subscribersOf(deliveries: readonly Delivery[]): Delivery[] {
+  return deliveries.filter(
+    ({ destination }) => !(destination instanceof Queue) && !(destination instanceof ExchangeInTopics),
+  )
 }
 
 function addNamed(names: Names, key: string, found: Set<Target>): void {
@@ -103,7 +117,7 @@ export class TopicSpace {
   }
 
   add({ target, key }: Binding): void {
-    const filter = filterOfKey(key)
+    const filter = filterOfKey(key, this.names.conversion)
     const filters = this.uses.get(target) ?? new Map<string, number>()
     this.uses.set(target, filters)
     filters.set(filter, (filters.get(filter) ?? 0) + 1)
@@ -112,7 +126,7 @@ export class TopicSpace {
   }
 
   remove({ target, key }: Binding): void {
-    const filter = filterOfKey(key)
+    const filter = filterOfKey(key, this.names.conversion)
     const filters = this.uses.get(target)
     const left = (filters?.get(filter) ?? 1) - 1
     if (left > 0) {
@@ -133,7 +147,7 @@ export class TopicSpace {
     if (first?.destination !== asked) return
     const source = this.names.exchanges.get(TOPIC_EXCHANGE)
     if (source === undefined) return
-    const { queues } = route(this.names, this.router, source, message, routingKeysOf(message, true))
+    const { queues } = route(this.names, this.router, source, message, routingKeysOf(message, this.names.conversion))
     for (const { destination } of deliveries) queues.delete(destination as Queue)
     for (const queue of queues) queue.offer(message)
   }

@@ -40,7 +40,7 @@ function publish(broker: Broker, topic: string): Promise<void> {
   })
 }
 
-const ready = (broker: Broker, queue: string): number => broker.queues.queue(queue).readyCount
+const ready = (broker: Broker, queue: string): number => broker.queues.engine.queue(queue).readyCount
 
 describe('queues of the config file', () => {
   test('are there from the start, bound, in whatever order they are written', async () => {
@@ -65,21 +65,21 @@ describe('queues of the config file', () => {
     const broker = await start(yaml)
     await publish(broker, 't')
     expect(ready(broker, 'a')).toBe(2)
-    expect(broker.queues.queue('a').incoming.size).toBe(1)
+    expect(broker.queues.engine.queue('a').incoming.size).toBe(1)
   })
 
   test('are given what bindings they lack; others that they have stay', async () => {
     const before = await start('queues:\n  a: { bindings: [one] }\n')
-    before.queues.bind({ source: 'amq.fanout', target: 'a' })
+    before.queues.engine.bind({ source: 'amq.fanout', target: 'a' })
     await before.close()
     const broker = await start('queues:\n  a: { bindings: [two] }\n')
-    const bindings = [...broker.queues.queue('a').incoming].map(({ source, key }) => `${source.name} ${key}`)
+    const bindings = [...broker.queues.engine.queue('a').incoming].map(({ source, key }) => `${source.name} ${key}`)
     expect(bindings.toSorted()).toEqual(['amq.fanout ', 'amq.topic one', 'amq.topic two'])
   })
 
   test('may leave out what is stored', async () => {
     await startAndStop('queues:\n  a: { maxLength: 10 }\n')
-    expect((await start('')).queues.queue('a').settings.maxLength).toBe(10)
+    expect((await start('')).queues.engine.queue('a').settings.maxLength).toBe(10)
   })
 
   test.each([
@@ -102,14 +102,14 @@ describe('queues of the config file', () => {
     await startAndStop('queues:\n  a: { maxLength: 10 }\n')
     const failing = start(`queues:\n  a: ${definition}\n  new: {}\n`)
     await expect(failing).rejects.toMatchObject({ exitCode: 1, message: expect.stringContaining(message) })
-    const { queues } = (await start('')).queues
+    const { queues } = (await start('')).queues.engine
     expect([...queues.keys()]).toEqual(['a'])
     expect(queues.get('a')?.settings.maxLength).toBe(10)
   })
 
   test('are the same when only their numbers are written otherwise', async () => {
     await startAndStop('queues:\n  a: { maxLength: 10, x-dead-letter-exchange: "" }\n')
-    expect((await start('queues:\n  a: { deadLetterExchange: "", x-max-length: 10 }\n')).queues.queues.size).toBe(1)
+    expect((await start('queues:\n  a: { deadLetterExchange: "", x-max-length: 10 }\n')).queues.engine.queues.size).toBe(1)
   })
 
   test.each([
@@ -136,7 +136,7 @@ describe('queues of the config file', () => {
   test('may name an exchange that is stored', async () => {
     await startAndStop('exchanges:\n  logs: { type: fanout }\n')
     const broker = await start('queues:\n  a: { deadLetterExchange: logs, bindings: [{ exchange: logs }] }\n')
-    expect(broker.queues.queue('a').incoming.size).toBe(1)
+    expect(broker.queues.engine.queue('a').incoming.size).toBe(1)
   })
 
   test('come with exchanges that are compared as well', async () => {

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { type Broker, createBroker } from '../../../src/index.ts'
 import { recordKinds } from '../../../src/maintenance.ts'
+import type { Queues } from '../../../src/queue/queues.ts'
 import { accountFor } from '../../../src/store/account.ts'
 import type { Backend } from '../../../src/store/backend.ts'
 import { openSocket } from '../../support/mosquitto-peer.ts'
@@ -23,6 +24,12 @@ export class PowerCutWorld implements World {
   private broker: Broker | undefined
   private readonly random: Random
   private readonly connections = new Set<Duplex>()
+
+  /** The engine of the broker that runs. */
+  get queues(): Queues {
+    if (this.broker === undefined) throw new Error('no broker runs')
+    return this.broker.queues.engine
+  }
 
   /** `syncMs`: how long a sync takes at most. */
   constructor(seed: number, syncMs = SYNC_MS) {

@@ -9,7 +9,9 @@ const DLX = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead' 
 function headersOfNext(queue: Queue): ReadonlyMap<string, unknown> {
   const delivery = queue.get()
   if (delivery === undefined) throw new Error('the queue is empty')
-  return decodeProperties(deliveredProperties(delivery.message, delivery.deliveryCount)).headers ?? new Map()
+  return (
+    decodeProperties(deliveredProperties(delivery.message, delivery.deliveryCount, 0, 'escape')).headers ?? new Map()
+  )
 }
 
 function rejectNext(queue: Queue): void {
@@ -59,7 +61,7 @@ describe('a dead letter', () => {
     await settle(world)
     const after = await restart(world)
     await settle(after)
-    after.queues.queue('q').peek()
+    after.queues.queue('q').get()?.returnUnsent()
     await settle(after)
     rejectNext(after.queues.queue('q'))
     const headers = headersOfNext(after.queues.queue('dead'))
@@ -94,7 +96,7 @@ describe('a dead letter', () => {
     await world.clock.advance(5)
     const message = world.dead.get()?.message
     expect(message).toBeDefined()
-    const { headers, ...rest } = decodeProperties(deliveredProperties(message!, 0))
+    const { headers, ...rest } = decodeProperties(deliveredProperties(message!, 0, 0, 'escape'))
     expect(rest).toEqual({ contentType: 'x/y', correlationId: 'c', timestamp: 7, appId: 'app' })
     expect(headers?.get('x-last-death-reason')).toBe('expired')
   })

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { EMPTY, Message } from '../../../src/message/message.ts'
 import { argumentsOf } from '../../../src/queue/queues.ts'
 import type { Destination } from '../../../src/router/destination.ts'
-import { crash, declare, drain, openWorld, publish, settle, table, type World } from './queue-world.ts'
+import { crash, declare, drain, openWorld, publish, publishTopic, settle, table, type World } from './queue-world.ts'
 
-function overMqtt({ queues }: World, topic: string): void {
-  queues.toTopics(new Message(topic, Buffer.from(topic), 1, false))
+function overMqtt(world: World, topic: string): void {
+  publishTopic(world, new Message(topic, Buffer.from(topic), 1, false))
 }
 
 function bind({ queues }: World, source: string, target: string, key = '', args = {}): void {
@@ -173,7 +173,7 @@ describe('amq.topic and the topics of MQTT', () => {
     declare(world, 'full', { 'x-max-length': 0, 'x-overflow': 'reject-publish' })
     for (const name of ['q', 'full']) bind(world, 'amq.topic', name, '#')
     const message = new Message('a', EMPTY, 1, false)
-    world.queues.toTopics(message)
+    publishTopic(world, message)
     expect([message.refusal, message.commitEpoch]).toEqual([0x97, world.store.commit.formingEpoch])
     await settle(world)
     expect(world.store.commit.committedEpoch).toBeGreaterThanOrEqual(message.commitEpoch)

@@ -1,5 +1,6 @@
 import { encodeProperties, type BasicProperties } from '../../../src/message/basic-properties.ts'
 import type { FieldTable } from '../../../src/message/field-table.ts'
+import type { Message } from '../../../src/message/message.ts'
 import type { QueueDelivery } from '../../../src/queue/queue-delivery.ts'
 import type { Receiver } from '../../../src/queue/consumer.ts'
 import type { Queue } from '../../../src/queue/queue.ts'
@@ -114,4 +115,9 @@ export async function drain(world: World, queue: Queue): Promise<string[]> {
     } else texts.push(textOf(delivery))
   }
   return texts
+}
+
+/** Publishes as an MQTT client does. */
+export function publishTopic({ queues, router }: World, message: Message): void {
+  queues.toTopics(message, router.route(message.topic))
 }

@@ -1,6 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import { EMPTY, Message } from '../../../src/message/message.ts'
-import { crash, declare, drain, openWorld, publish, Recorder, settle, table, textOf } from './queue-world.ts'
+import {
+  crash,
+  declare,
+  drain,
+  openWorld,
+  publish,
+  publishTopic,
+  Recorder,
+  settle,
+  table,
+  textOf,
+} from './queue-world.ts'
 
 describe('a delayed message', () => {
   test('comes when its time has come, in the order of time, over a crash', async () => {
@@ -111,7 +122,7 @@ test('a message over MQTT expires in a queue as it says', async () => {
   const world = await openWorld()
   const queue = declare(world, 'q')
   world.queues.bind({ source: 'amq.topic', target: 'q', key: '#' })
-  world.queues.toTopics(new Message('a/b', EMPTY, 1, false, EMPTY, world.clock.now() + 10))
+  publishTopic(world, new Message('a/b', EMPTY, 1, false, EMPTY, world.clock.now() + 10))
   expect(queue.readyCount).toBe(1)
   await world.clock.advance(10)
   expect(queue.stats()).toMatchObject({ ready: 0, expired: 1 })
