@@ -15,7 +15,8 @@ export interface BacklogOptions {
 
 // Without a consumer nothing but the head is needed; ten thousand queues must not fill the memory.
 const IDLE_WINDOW_BYTES = 16 * 1024
-const ACTIVE_WINDOW_BYTES = 1024 * 1024
+// With one, what its publishers have under way should not have to come back from disk.
+const ACTIVE_WINDOW_BYTES = 4 * 1024 * 1024
 const HIGH = 0x1_0000_0000
 
 /** When the message came into the queue, in milliseconds since 1970. */
@@ -75,7 +76,10 @@ export class Backlog {
 
   /** More of it stays in memory while there is somebody to take it. */
   set active(active: boolean) {
-    for (const fifo of this.fifos) fifo.windowBytes = active ? ACTIVE_WINDOW_BYTES : IDLE_WINDOW_BYTES
+    for (const fifo of this.fifos) {
+      fifo.windowBytes = active ? ACTIVE_WINDOW_BYTES : IDLE_WINDOW_BYTES
+      fifo.attended = active
+    }
   }
 
   /** Undefined: the queue holds as much as it may hold at all. */
