@@ -2,10 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { brokers } from './brokers/catalogue.mjs'
-import { cores, launch } from './brokers/process.mjs'
+import { generate } from './generator.mjs'
 import { median } from './median.mjs'
 
-const generator = fileURLToPath(new URL('./load/main.mjs', import.meta.url))
 const trieProgram = fileURLToPath(new URL('./trie.mjs', import.meta.url))
 const built = fileURLToPath(new URL('../dist/router/router.js', import.meta.url))
 
@@ -25,7 +24,13 @@ export async function measure(scenario, name, effort) {
   if (scenario.kind === 'start') return startTime(kind, scenario, effort.starts)
   const broker = await kind.start(scenario)
   try {
-    return await generate({ ...scenario.load, ...effort, port: broker.port, pid: broker.pid })
+    return await generate({
+      ...scenario.load,
+      ...effort,
+      port: broker.port,
+      amqpPort: broker.amqpPort,
+      pid: broker.pid,
+    })
   } finally {
     await broker.stop()
   }
@@ -44,25 +49,6 @@ async function startTime(kind, scenario, starts) {
     await broker.stop()
   }
   return { readyMs: median(times) }
-}
-
-/** Runs the load generator in its own process. @param {Record<string, unknown>} job @returns {Promise<Outcome>} */
-function generate(job) {
-  const child = launch(cores.generator, [process.execPath, generator, JSON.stringify(job)])
-  let output = ''
-  let errors = ''
-  child.stdout.on('data', (chunk) => {
-    output += chunk
-  })
-  child.stderr.on('data', (chunk) => {
-    errors += chunk
-  })
-  return new Promise((resolve, reject) => {
-    child.once('close', (code) => {
-      if (code === 0) resolve(JSON.parse(output))
-      else reject(new Error(/^\w*Error: .*$/m.exec(errors)?.[0] ?? `the load generator ended with ${code}: ${errors}`))
-    })
-  })
 }
 
 /** The router alone, without a broker around it; undefined when there is no build. @param {boolean} quick */

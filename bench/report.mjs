@@ -43,6 +43,21 @@ export function tables(results, trie) {
       rows: of('backlog').flatMap(stored),
     },
     {
+      title: 'From publishers through durable queues to consumers, at full load',
+      head: ['row', 'broker', 'msgs/s', 'ratio', 'p50 ms', 'p99 ms', 'CPU s per M', 'RSS MiB', 'generator'],
+      rows: of('queue').flatMap(throughput),
+    },
+    {
+      title: 'Queues at a fixed rate: latency',
+      head: ['row', 'broker', 'sent/s', 'p50 ms', 'p99 ms', 'max ms', 'ack p50 ms', 'ack p99 ms'],
+      rows: of('queue').flatMap(steady),
+    },
+    {
+      title: 'A queue that nobody drains, then drained',
+      head: ['row', 'broker', 'in msgs/s', 'ratio', 'out msgs/s', 'ratio', 'messages', 'CPU s', 'RSS MiB'],
+      rows: of('queue-backlog').flatMap(stored),
+    },
+    {
       title: 'Idle connections and start',
       head: ['row', 'broker', 'figure', 'ratio', 'connects/s', 'RSS MiB'],
       rows: [...of('idle').flatMap(idle), ...of('start').flatMap(start)],
@@ -136,10 +151,15 @@ function perBroker({ scenario, rounds }, cells) {
   })
 }
 
-/** Median of the rounds' ratios of Sluice to mosquitto; the two of a round ran one after the other. @param {Result} result @param {string} path */
+/**
+ * Median of the rounds' ratios of Sluice to mosquitto, or to RabbitMQ; the two of a round ran one after the other.
+ *
+ * @param {Result} result
+ * @param {string} path
+ */
 function ratio({ rounds }, path) {
   const ratios = rounds.flatMap((round) => {
-    const [ours, theirs] = [round.get('sluice'), round.get('mosquitto')]
+    const [ours, theirs] = [round.get('sluice'), round.get('mosquitto') ?? round.get('rabbitmq')]
     return ours && theirs ? [at(ours, path) / at(theirs, path)] : []
   })
   return ratios.length === 0 ? none : `×${median(ratios).toFixed(2)}`

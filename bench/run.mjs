@@ -2,13 +2,14 @@ import { writeFileSync } from 'node:fs'
 import { readArguments } from './arguments.mjs'
 import { brokers } from './brokers/catalogue.mjs'
 import { machine } from './machine.mjs'
+import { runGates } from './gates/run.mjs'
 import { faults, measure, measureTrie } from './measure.mjs'
-import { page } from './page.mjs'
+import { conditionsOf } from './parts/conditions.mjs'
 import { tables } from './report.mjs'
-import { scenarios } from './scenarios.mjs'
+import { saveResult } from './results.mjs'
+import { rowsOf, scenarios } from './scenarios.mjs'
 import { asText } from './table.mjs'
 
-const pageFile = new URL('../docs/benchmarks.md', import.meta.url)
 const say = (/** @type {string} */ line) => process.stderr.write(`${line}\n`)
 
 /** @returns {import('./arguments.mjs').Options} */
@@ -24,13 +25,18 @@ function options() {
   }
 }
 
-/** Those of the wanted brokers that can run; mosquitto may be missing, except where everything has to be checked. @param {string[]} wanted */
+/**
+ * Those of the wanted brokers that can run. RabbitMQ may be missing, and mosquitto except where everything has to be checked.
+ *
+ * @param {string[]} wanted
+ */
 function present(wanted) {
   return wanted.filter((name) => {
     const reason = brokers.get(name)?.unavailable()
     if (!reason) return true
     say(`bench: without ${name}: ${reason}`)
-    if (name !== 'mosquitto' || process.env.CI) process.exit(1)
+    const optional = name === 'rabbitmq' || (name === 'mosquitto' && !process.env.CI)
+    if (!optional) process.exit(1)
     return false
   })
 }
@@ -57,7 +63,10 @@ async function runRow(scenario, names, effort) {
   return { scenario, rounds }
 }
 
-const { quick, only, brokers: wanted, effort, json, complete } = options()
+const asked = options()
+if (asked.load) process.exit((await runGates(asked)) ? 0 : 1)
+
+const { quick, only, brokers: wanted, effort, json, complete } = asked
 const names = present(wanted)
 const chosen = (/** @type {string} */ name) => only.length === 0 || only.includes(name)
 const results = []
@@ -78,23 +87,36 @@ for (const { scenario, rounds } of results) {
     for (const fault of faults(outcome)) failures.push(`${scenario.name}: ${fault}`)
   }
 }
-const shown = tables(results, trie)
-console.log(shown.map(asText).join('\n\n'))
+const inPart = (/** @type {string} */ part) =>
+  results.filter(({ scenario }) => rowsOf.get(part)?.includes(scenario.name))
+const measured = [...rowsOf].map(([part, rows]) => ({
+  part,
+  shown: tables(inPart(part), rows.includes('trie') ? trie : undefined),
+  rows: inPart(part),
+  isWhole: rows.every(chosen),
+}))
+console.log(measured.flatMap(({ shown }) => shown.map(asText)).join('\n\n'))
 
-const versions = names.map((name) => brokers.get(name)?.version() ?? name)
-if (json !== undefined) {
-  const rows = results.map(({ scenario, rounds }) => ({
+const conditions = (/** @type {import('./report.mjs').Result[]} */ rows) => {
+  const took = names.filter((name) => rows.some(({ rounds }) => rounds.some((round) => round.has(name))))
+  return conditionsOf(
+    machine(),
+    took.map((name) => brokers.get(name)?.version() ?? name),
+  )
+}
+const raw = (/** @type {import('./report.mjs').Result[]} */ rows) =>
+  rows.map(({ scenario, rounds }) => ({
     name: scenario.name,
     rounds: rounds.map((round) => Object.fromEntries(round)),
   }))
-  writeFileSync(
-    json,
-    `${JSON.stringify({ date: new Date(), machine: machine(), versions, effort, rows, trie }, null, 2)}\n`,
-  )
+if (json !== undefined) {
+  writeFileSync(json, `${JSON.stringify({ ...conditions(results), effort, rows: raw(results), trie }, null, 2)}\n`)
 }
 if (complete && names.includes('mosquitto') && failures.length === 0) {
-  writeFileSync(pageFile, page({ date: new Date(), machine: machine(), versions, effort, tables: shown }))
-  say('wrote docs/benchmarks.md')
+  for (const { part, shown, rows } of measured.filter(({ isWhole }) => isWhole)) {
+    saveResult(part, { ...conditions(rows), effort, tables: shown, rows: raw(rows) })
+    say(`wrote ${part} to docs/benchmarks.md`)
+  }
 }
 for (const failure of failures) say(`bench: ${failure}`)
 process.exitCode = failures.length > 0 ? 1 : 0

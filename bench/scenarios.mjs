@@ -1,12 +1,19 @@
+import { filterOf } from './load/frames.mjs'
+
 /**
  * The rows of the benchmark, as data.
  *
  * @typedef {object} Scenario
  * @property {string} name as `--only` knows it
  * @property {string} title
- * @property {'traffic' | 'backlog' | 'idle' | 'start'} kind
+ * @property {'traffic' | 'backlog' | 'queue' | 'queue-backlog' | 'idle' | 'start'} kind
  * @property {'memory' | 'disk'} store where Sluice keeps what it has to; mosquitto runs with `persistence false` throughout
  * @property {Record<string, unknown>} load what the load generator is told
+ * @property {BenchQueue[]} [queues] durable ones that the broker has to have
+ *
+ * @typedef {object} BenchQueue
+ * @property {string} name
+ * @property {string[]} filters topic filters it is bound to
  */
 
 const payloadBytes = 64
@@ -33,6 +40,33 @@ const traffic = (publishers, subscribers, audience, qos, window = many, extra = 
   ...window,
   ...extra,
 })
+
+/**
+ * Publishers at QoS 1, durable queues, for each queue a consumer with a prefetch of 100. Publisher n is bound to queue n
+ * modulo their number.
+ *
+ * @param {string} name
+ * @param {string} title
+ * @param {'queue' | 'queue-backlog'} kind
+ * @param {number} count of queues
+ * @param {Record<string, unknown>} [extra]
+ * @returns {Scenario}
+ */
+function queueRow(name, title, kind, count, extra = {}) {
+  const publishers = 12
+  const load = traffic(publishers, count, 'own', 1, many, extra)
+  const names = Array.from({ length: count }, (_, n) => `bench-${n}`)
+  const bound = (/** @type {number} */ queue) =>
+    Array.from({ length: publishers / count }, (_, n) => filterOf(n * count + queue, 1))
+  return {
+    name,
+    title,
+    kind,
+    store: 'disk',
+    load: { ...load, queues: names.map((queue) => ({ name: queue, prefetch: 100 })) },
+    queues: names.map((queue, n) => ({ name: queue, filters: count === 1 ? [filterOf('all', 1)] : bound(n) })),
+  }
+}
 
 /** @type {Scenario[]} */
 export const scenarios = [
@@ -115,6 +149,16 @@ export const scenarios = [
     store: 'disk',
     load: traffic(1000, 1, 'all', 1, { inflight: 10, outstanding: 10 }, { persistent: true, flood: false }),
   },
+  queueRow('queue', '12 → one durable queue → 1, QoS 1', 'queue', 1),
+  queueRow('queue-1k', '12 → one durable queue → 1, QoS 1, 1 KiB', 'queue', 1, { payloadBytes: 1024 }),
+  queueRow('queues-4', '12 → four durable queues → 4, QoS 1', 'queue', 4),
+  queueRow('queues-4-1k', '12 → four durable queues → 4, QoS 1, 1 KiB', 'queue', 4, { payloadBytes: 1024 }),
+  queueRow('queue-backlog', 'one durable queue without a consumer, then drained', 'queue-backlog', 1, {
+    kind: 'backlog',
+    // 500,000 messages in all, as in the row of the sessions.
+    publishers: 10,
+    outstanding: 1e9,
+  }),
   {
     name: 'idle',
     title: 'idle connections with one subscription',
@@ -124,6 +168,12 @@ export const scenarios = [
   },
   { name: 'start', title: 'start, to the first listener', kind: 'start', store: 'disk', load: {} },
 ]
+
+/** Names of the rows by the part of the page that they are on; `trie` is measured without a broker. */
+export const rowsOf = new Map([
+  ['messages', [...scenarios.filter(({ queues }) => !queues).map(({ name }) => name), 'trie']],
+  ['queues', scenarios.filter(({ queues }) => queues).map(({ name }) => name)],
+])
 
 /**
  * How long each part of a row takes.

@@ -15,3 +15,22 @@ export function residentBytes(pid) {
   if (!line) throw new Error(`no VmRSS of process ${pid}`)
   return Number(line[1]) * 1024
 }
+
+/** Memory when it has stopped moving, or when the time is up. @param {{ pid: number, settleSeconds: number }} job */
+export async function settledBytes({ pid, settleSeconds }) {
+  let last = residentBytes(pid)
+  for (let seconds = 0, still = 0; seconds < settleSeconds && still < 2; seconds++) {
+    await new Promise((next) => setTimeout(next, 1000))
+    const now = residentBytes(pid)
+    still = Math.abs(now - last) < 64 * 1024 ? still + 1 : 0
+    last = now
+  }
+  return last
+}
+
+/** What a process has had written to the disk since its start, in bytes. @param {number} pid */
+export function writtenBytes(pid) {
+  const line = /^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))
+  if (!line) throw new Error(`no write_bytes of process ${pid}`)
+  return Number(line[1])
+}
