@@ -76,6 +76,7 @@ async function start(options: ComposeOptions, store: Store, clock: Clock, defini
   const { sessions, backlogs } = assemble(broker, options.authenticators)
   const sys = new SysTopics(broker, sessions)
   const listeners: Listener[] = []
+  watchStore(broker, () => sys.storeChanged())
   const control = new ControlServer(log)
   broker.onClose(async () => {
     sys.stop()
@@ -164,13 +165,17 @@ function assemble(
 
 Broker.assemble = (broker) => void assemble(broker)
 
-function watchStore(broker: Broker): void {
+function watchStore(broker: Broker, changed: () => void = () => {}): void {
   const { commit } = broker.store
   commit.onFailure = (error) => {
     broker.counters.storeFailures++
     broker.log.error({ err: error }, 'the store cannot write: nothing is acknowledged until it can; is the disk full?')
   }
-  commit.onRecovery = () => broker.log.info({}, 'the store writes again')
+    changed()
+  }
+  commit.onRecovery = () => {
+    broker.log.info({}, 'the store writes again')
+    changed()
 }
 
 /** Counts refused connections, and tells of them once a second at most: whoever brings so many could fill the disk. */

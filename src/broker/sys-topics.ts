@@ -11,7 +11,7 @@ export interface SessionFigures {
 
 /**
  * Publishes the broker's figures below `$SYS/broker/`, by mosquitto's names, retained in memory. A figure goes out when
- * it has changed.
+ * it has changed: at the next round, or at once where somebody may have to act.
  */
 export class SysTopics {
   private readonly broker: Broker
@@ -19,6 +19,7 @@ export class SysTopics {
   private readonly startedMs: number
   private readonly latest = new Map<string, string>()
   private timer: unknown
+  private isRunning = false
 
   constructor(broker: Broker, sessions: SessionFigures) {
     this.broker = broker
@@ -29,6 +30,7 @@ export class SysTopics {
   /** The first round goes out at once. */
   start(intervalSeconds: number, version: string): void {
     if (intervalSeconds === 0) return
+    this.isRunning = true
     this.set('version', `sluice version ${version}`)
     const round = (): void => {
       this.publish()
@@ -37,7 +39,14 @@ export class SysTopics {
     round()
   }
 
+  /** The store stopped writing, or writes again. */
+  storeChanged(): void {
+    if (!this.isRunning) return
+    for (const [topic, value] of this.storeFigures()) this.set(topic, String(value))
+  }
+
   stop(): void {
+    this.isRunning = false
     this.broker.clock.clear(this.timer)
   }
 
@@ -56,6 +65,7 @@ export class SysTopics {
       ['clients/expired', counters.sessionsExpired],
       ['connections/opened', counters.connectionsOpened],
       ['connections/refused', counters.connectionsRefused],
+      ['connections/delayed', counters.connectionsDelayed],
       ['connections/protocol_errors', counters.protocolErrors],
       ['messages/received', counters.packetsReceived],
       ['messages/sent', counters.packetsSent],
@@ -75,11 +85,19 @@ export class SysTopics {
       ['store/messages/count', sessions.queuedCount + retained.count],
       ['store/messages/bytes', retained.bytes],
       ['store/commits', store.commit.committedEpoch],
-      ['store/failing', store.commit.failure === undefined ? 0 : 1],
-      ['store/failures', counters.storeFailures],
+      ...this.storeFigures(),
       ['heap/current', process.memoryUsage().rss],
+      ['heap/queues', store.queueMemory.bytes],
     ]
     for (const [topic, value] of figures) this.set(topic, String(value))
+  }
+
+  private storeFigures(): [topic: string, value: number][] {
+    const { counters, store } = this.broker
+    return [
+      ['store/failing', store.commit.failure === undefined ? 0 : 1],
+      ['store/failures', counters.storeFailures],
+    ]
   }
 
   private set(name: string, value: string): void {
