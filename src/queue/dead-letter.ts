@@ -4,6 +4,7 @@ import { encodeTable, type FieldTable, type FieldValue, fieldSpans } from '../me
 import { EMPTY, Message } from '../message/message.ts'
 import { keyOfTopic, type TopicConversion } from '../message/key-topic.ts'
 import { amqpProperties } from '../message/property-mapping.ts'
+import { QUEUE_PREFIX, queueNameOf } from '../message/queue-topic.ts'
 import { headerOf, propertiesOf } from './message-headers.ts'
 
 export const TOPIC_EXCHANGE = 'amq.topic'
@@ -20,12 +21,13 @@ const DEATH_HEADERS: ReadonlySet<string> = new Set([
   'x-delivery-count',
 ])
 
+/** What MQTT publishes came by `amq.topic`, or, to `$queue/<name>`, by the default exchange. */
 export function exchangeOf(message: Message): string {
-  return message.amqp?.exchange ?? TOPIC_EXCHANGE
+  return message.amqp?.exchange ?? (message.topic.startsWith(QUEUE_PREFIX) ? '' : TOPIC_EXCHANGE)
 }
 
 export function routingKeyOf(message: Message, conversion: TopicConversion): string {
-  return message.amqp?.routingKey ?? keyOfTopic(message.topic, conversion)
+  return message.amqp?.routingKey ?? queueNameOf(message.topic) ?? keyOfTopic(message.topic, conversion)
 }
 
 /** The routing key, then those of the header `CC`. */

@@ -41,6 +41,11 @@ export class QueueFlow {
     return this
   }
 
+  /** The engine itself. */
+  get queues(): Broker['queues']['engine'] {
+    return this.broker.queues.engine
+  }
+
   async stop(): Promise<void> {
     for (const client of this.clients) client.drop()
     await this.broker.close()
@@ -52,7 +57,7 @@ export class QueueFlow {
   }
 
   declare(name: string, args: Record<string, FieldValue> = {}): void {
-    this.broker.queues.engine.declareQueue(name, { arguments: new Map(Object.entries(args)) })
+    this.queues.declareQueue(name, { arguments: new Map(Object.entries(args)) })
   }
 
   /** A client that the broker has accepted. */
@@ -72,7 +77,7 @@ export class QueueFlow {
 
   /** Payloads of the ready messages, in their order; they stay as they are. */
   async ready(queueName: string): Promise<string[]> {
-    const queue = this.broker.queues.engine.queue(queueName)
+    const queue = this.queues.queue(queueName)
     const found: string[] = []
     const deliveries = []
     for (let left = queue.readyCount; left > 0; left--) {

@@ -1,10 +1,11 @@
-import { mqttProperties } from '../../message/property-mapping.ts'
+import { EMPTY } from '../../message/message.ts'
 import type { Consumer, Receiver } from '../../queue/consumer.ts'
 import type { Queue } from '../../queue/queue.ts'
 import type { QueueDelivery } from '../../queue/queue-delivery.ts'
 import type { Connection } from './connection.ts'
 import type { QueueConsumptions } from './queue-consumptions.ts'
-import { QueueFrames, withoutReserved } from './queue-frame.ts'
+import { QueueFrames } from './queue-frame.ts'
+import { queueProperties } from './queue-properties.ts'
 import type { ClientSubscription } from './subscription-record.ts'
 
 // A dead letter may be sent back to the queue that it came from, and nobody but the broker would end that.
@@ -69,7 +70,7 @@ export class QueueConsumption implements Receiver {
       deliveryCount: redelivered && deliveryCount === 0 ? 1 : deliveryCount,
       // MQTT-3.3.2-6
       expirySeconds: expiresAtMs === 0 ? undefined : Math.max(0, Math.ceil((expiresAtMs - broker.clock.now()) / 1000)),
-      properties: withoutReserved(mqttProperties(message)),
+      properties: connection.version5 ? queueProperties(message, broker.queues.engine.conversion) : EMPTY,
     } as const
     delivery.entry.sentWith = outbox.nextFlush
     if (!this.frames.write(outbox, publish, packetBytesMax)) {

@@ -1,5 +1,5 @@
 import { EMPTY, type Message } from '../../message/message.ts'
-import { PropertyList, USER_PROPERTY, visitProperties } from '../../message/mqtt-properties.ts'
+import { USER_PROPERTY } from '../../message/mqtt-properties.ts'
 import { QUEUE_PREFIX } from '../../message/queue-topic.ts'
 import { frameBytes, lengthWidth, writeLength } from '../../wire/mqtt/frame.ts'
 import { PacketType } from '../../wire/mqtt/packet-type.ts'
@@ -21,7 +21,7 @@ export interface QueuePublish {
   readonly deliveryCount: number
   /** What is left of the message's time; undefined: it does not expire. */
   readonly expirySeconds: number | undefined
-  /** MQTT 5 properties as in `Message.properties`. */
+  /** See `queueProperties`; not read below version 5. */
   readonly properties: Buffer
 }
 
@@ -96,19 +96,6 @@ export class QueueFrames {
     at += bytes.write(count, at)
     return at + publish.properties.copy(bytes, at)
   }
-}
-
-const RESERVED_NAMES: ReadonlySet<string> = new Set(['x-mqtt-topic', 'x-delivery-count', 'x-queue'])
-
-/** The properties without those user properties that only the broker may set here. */
-export function withoutReserved(properties: Buffer): Buffer {
-  if (properties.length === 0 || !properties.includes('x-')) return properties
-  const kept = new PropertyList()
-  visitProperties(properties, (id, first, second) => {
-    if (second === undefined) kept.add(id, first)
-    else if (!RESERVED_NAMES.has(first.toString())) kept.addPair(first, second)
-  })
-  return kept.bytes
 }
 
 function text(value: string): Buffer {
