@@ -24,6 +24,8 @@ export interface FirstDeath {
 
 const REASONS: readonly DeathReason[] = ['rejected', 'expired', 'maxlen', 'delivery_limit']
 const NO_DEATHS: readonly Death[] = []
+// Their number has one byte.
+const ROUTING_KEYS_MAX = 255
 
 /** What a message carries beside the parts that MQTT knows: kept as it came, and stored with the message. */
 export class AmqpPart {
@@ -35,6 +37,7 @@ export class AmqpPart {
   readonly deaths: readonly Death[]
   readonly firstDeath: FirstDeath | undefined
   private encoded: Buffer | undefined
+  private bytes = 0
 
   constructor(
     exchange: string,
@@ -59,6 +62,12 @@ export class AmqpPart {
   get record(): Buffer {
     this.encoded ??= encode(this)
     return this.encoded
+  }
+
+  /** Length of the record, without making it. */
+  get recordBytes(): number {
+    if (this.bytes === 0) this.bytes = this.encoded?.length ?? recordBytes(this)
+    return this.bytes
   }
 }
 
@@ -97,29 +106,57 @@ function reasonOf(index: number): DeathReason {
   return reason
 }
 
+const DEATH_BYTES = 12
+
+function recordBytes(part: AmqpPart): number {
+  const { deaths } = part
+  let bytes = 5 + textBytes(part.exchange) + textBytes(part.routingKey) + part.properties.length
+  for (const { queue, exchange, originalExpiration, routingKeys } of deaths) {
+    bytes += DEATH_BYTES + textBytes(queue) + textBytes(exchange) + textBytes(originalExpiration)
+    for (const key of routingKeys.slice(0, ROUTING_KEYS_MAX)) bytes += textBytes(key)
+  }
+  if (deaths.length === 0) return bytes
+  const first = firstDeathOf(part)
+  return bytes + 1 + textBytes(first.queue) + textBytes(first.exchange)
+}
+
 function encode(part: AmqpPart): Buffer {
-  const { properties, deaths, firstDeath } = part
-  const pieces: Buffer[] = [textField(part.exchange), textField(part.routingKey)]
-  pieces.push(numberField(properties.length, 4), properties, numberField(deaths.length, 1))
-  for (const death of deaths) {
-    pieces.push(textField(death.queue), numberField(REASONS.indexOf(death.reason), 1), numberField(death.count, 4))
-    pieces.push(numberField(death.timeMs, 6), textField(death.exchange), textField(death.originalExpiration))
-    pieces.push(numberField(death.routingKeys.length, 1), ...death.routingKeys.map(textField))
+  const { properties, deaths } = part
+  const record = Buffer.allocUnsafeSlow(part.recordBytes)
+  let at = writeText(record, part.exchange, 0)
+  at = writeText(record, part.routingKey, at)
+  at = record.writeUInt32BE(properties.length, at)
+  at += properties.copy(record, at)
+  at = record.writeUInt8(deaths.length, at)
+  for (const { queue, reason, count, timeMs, exchange, originalExpiration, routingKeys } of deaths) {
+    at = writeText(record, queue, at)
+    at = record.writeUInt8(REASONS.indexOf(reason), at)
+    at = record.writeUInt32BE(count, at)
+    at = record.writeUIntBE(timeMs, at, 6)
+    at = writeText(record, exchange, at)
+    at = writeText(record, originalExpiration, at)
+    const keys = routingKeys.slice(0, ROUTING_KEYS_MAX)
+    at = record.writeUInt8(keys.length, at)
+    for (const key of keys) at = writeText(record, key, at)
   }
-  if (deaths.length > 0) {
-    const first = firstDeath ?? (deaths.at(-1) as Death)
-    pieces.push(numberField(REASONS.indexOf(first.reason), 1), textField(first.queue), textField(first.exchange))
-  }
-  return Buffer.concat(pieces)
+  if (deaths.length === 0) return record
+  const first = firstDeathOf(part)
+  at = record.writeUInt8(REASONS.indexOf(first.reason), at)
+  at = writeText(record, first.queue, at)
+  writeText(record, first.exchange, at)
+  return record
 }
 
-function textField(text: string): Buffer {
-  const bytes = Buffer.from(text)
-  return Buffer.concat([numberField(bytes.length, 2), bytes])
+function firstDeathOf({ firstDeath, deaths }: AmqpPart): FirstDeath {
+  return firstDeath ?? (deaths.at(-1) as Death)
 }
 
-function numberField(value: number, bytes: number): Buffer {
-  const field = Buffer.alloc(bytes)
-  field.writeUIntBE(value, 0, bytes)
-  return field
+function textBytes(text: string): number {
+  return 2 + Buffer.byteLength(text)
+}
+
+function writeText(record: Buffer, text: string, at: number): number {
+  const end = at + 2 + record.write(text, at + 2)
+  record.writeUInt16BE(end - at - 2, at)
+  return end
 }
