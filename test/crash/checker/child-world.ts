@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { Duplex } from 'node:stream'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,20 +19,35 @@ export class ChildWorld implements World {
   readonly deniedFilter = '$SYS/denied'
   kills = 0
   private readonly folder: string
+  private readonly config: unknown
   private process: Sluice | undefined
   private port = 0
+  private hasBegun = false
 
-  private constructor(folder: string) {
+  private constructor(folder: string, config: unknown) {
     this.folder = folder
+    this.config = config
   }
 
-  static async create(): Promise<ChildWorld> {
-    return new ChildWorld(await mkdtemp(join(tmpdir(), 'sluice-checker-')))
+  private get data(): string {
+    return join(this.folder, 'data')
+  }
+
+  /** `config`: the settings of its first start; all later ones have to do with what is on disk. */
+  static async create(config?: unknown): Promise<ChildWorld> {
+    return new ChildWorld(await mkdtemp(join(tmpdir(), 'sluice-checker-')), config)
   }
 
   async start(): Promise<void> {
-    this.process = this.launch()
+    const flags: string[] = []
+    if (this.config !== undefined && !this.hasBegun) {
+      const file = join(this.folder, 'first-start.yaml')
+      await writeFile(file, JSON.stringify(this.config))
+      flags.push('--config', file)
+    }
+    this.process = this.launch(...flags)
     this.port = await this.process.port()
+    this.hasBegun = true
   }
 
   async failToStart(random: Random): Promise<void> {
@@ -67,7 +82,7 @@ export class ChildWorld implements World {
 
   async rows(): Promise<[key: Buffer, value: Buffer][]> {
     const encoding = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const
-    const level = new Level<Buffer, Buffer>(join(this.folder, 'db'), { ...encoding, createIfMissing: false })
+    const level = new Level<Buffer, Buffer>(join(this.data, 'db'), { ...encoding, createIfMissing: false })
     await level.open()
     try {
       return await level.iterator().all()
@@ -77,7 +92,7 @@ export class ChildWorld implements World {
   }
 
   async check(): Promise<string | undefined> {
-    const { code, output, errors } = await new Sluice('store', 'check', '--data', this.folder).ended()
+    const { code, output, errors } = await new Sluice('store', 'check', '--data', this.data).ended()
     return code === 0 ? undefined : `sluice store check: ${output}${errors}`
   }
 
@@ -86,7 +101,8 @@ export class ChildWorld implements World {
     await rm(this.folder, { recursive: true })
   }
 
-  private launch(): Sluice {
-    return new Sluice('start', '--mqtt-port', '0', '--http-port', '0', '--data', this.folder, '--log-level', 'warn')
+  private launch(...more: string[]): Sluice {
+    const flags = ['--mqtt-port', '0', '--http-port', '0', '--data', this.data, '--log-level', 'warn', ...more]
+    return new Sluice('start', ...flags)
   }
 }

@@ -1,3 +1,4 @@
+import type { Properties } from '../../../src/wire/mqtt/packet.ts'
 import type { ReceivedPacket } from '../../support/wire-reader.ts'
 import type { Journal } from './journal.ts'
 
@@ -6,6 +7,9 @@ export interface Publish {
   readonly payload: string
   readonly qos: number
   readonly retain: boolean
+  readonly properties?: Properties
+  /** It goes out once more. */
+  readonly repeated?: () => void
 }
 
 interface Open {

@@ -12,7 +12,7 @@ import {
   subscribePacket,
   unsubscribePacket,
 } from '../../support/wire-writer.ts'
-import { DeviceSession } from './device-session.ts'
+import { DeviceSession, type Publish } from './device-session.ts'
 import { pause, type Stage } from './stage.ts'
 import { ConnectionLost } from './world.ts'
 
@@ -38,7 +38,8 @@ export class Device {
   readonly name: string
   readonly version: ProtocolVersion
   readonly session: DeviceSession
-  onMessage: (packet: ReceivedPacket) => void = () => {}
+  /** True: it is answered later, with `answerMessage`. */
+  onMessage: (packet: ReceivedPacket) => boolean | void = () => {}
   sessionPresent = false
   /** How long an acknowledgement waits. */
   ackDelayMs: () => number = () => 0
@@ -104,9 +105,21 @@ export class Device {
   }
 
   /** `answered` gets the reason code of PUBACK or of the first PUBREC, over all connections that it takes. */
-  publish(topic: string, payload: string, qos: number, retain: boolean, answered: (reasonCode: number) => void): void {
-    const packetId = this.session.begin({ topic, payload, qos, retain }, answered)
-    this.send(publishPacket(this.version, { topic, payload, qos, retain, packetId }))
+  publish(
+    topic: string,
+    payload: string,
+    qos: number,
+    retain: boolean,
+    answered: (reasonCode: number) => void,
+    more: Pick<Publish, 'properties' | 'repeated'> = {},
+  ): void {
+    const packetId = this.session.begin({ topic, payload, qos, retain, ...more }, answered)
+    this.send(publishPacket(this.version, { topic, payload, qos, retain, packetId, ...more }))
+  }
+
+  /** Answers a message of QoS 1 that `onMessage` has kept for itself by answering true. */
+  answerMessage(packetId: number, reasonCode?: number): void {
+    this.send(ackPacket('puback', packetId, reasonCode))
   }
 
   /** As `publish`; resolves with the reason code, over all connections that it takes. */
@@ -224,7 +237,7 @@ export class Device {
         this.accepted(packet)
         return
       case 'publish':
-        if (this.session.isNew(packet)) this.onMessage(packet)
+        if (this.session.isNew(packet) && this.onMessage(packet) === true) return
         if (packet.qos > 0) this.acknowledge(packet.qos === 1 ? 'puback' : 'pubrec', packetId)
         return
       case 'pubrel':
@@ -263,7 +276,10 @@ export class Device {
     this.sessionIsKnown = this.options.expirySeconds > 0
     for (const { state, packetId, publish } of this.session.open()) {
       if (state === 'released') this.send(ackPacket('pubrel', packetId))
-      else this.send(publishPacket(this.version, { ...publish, packetId, dup: true }))
+      else {
+        publish.repeated?.()
+        this.send(publishPacket(this.version, { ...publish, packetId, dup: true }))
+      }
     }
     this.answer('connack', packet)
   }

@@ -1,9 +1,11 @@
+import { Block } from '../../../src/store/block.ts'
+import { decodeData } from '../../../src/store/block-data.ts'
 import { decodeHead } from '../../../src/store/fifo-head.ts'
 import {
-  entryBodyId,
   entrySeq,
   KIND_BODY,
-  KIND_ENTRY,
+  KIND_BLOCK,
+  KIND_BLOCK_DATA,
   KIND_HEAD,
   KIND_INCOMING,
   KIND_META,
@@ -100,19 +102,34 @@ export function accountFor(rows: readonly (readonly [key: Buffer, value: Buffer]
     account.bodies++
     bodies.add(numberOfKey(key))
   })
-  each(KIND_ENTRY, (key) => {
-    account.entries++
+  const data = new Map<string, Buffer>()
+  each(KIND_BLOCK_DATA, (key, value) => data.set(key.toString('hex', 1), value))
+  each(KIND_BLOCK, (key, value) => {
     const fifoId = readU48(key, 1)
     const head = heads.get(fifoId)
-    const seq = entrySeq(key)
-    account.left.push(`${names.get(fifoId) ?? fifoId} ${seq}`)
-    if (head === undefined) problem(`the entry ${fifoId}/${seq} has no head`)
-    else if (seq < head.headSeq || seq >= head.reservedSeq) problem(`the entry ${fifoId}/${seq} is outside its head`)
-    const bodyId = entryBodyId(key)
-    if (bodyId === 0) return
-    used.add(bodyId)
-    if (!bodies.has(bodyId)) problem(`the entry ${fifoId}/${seq} has lost its message ${bodyId}`)
+    const block = Block.decode(entrySeq(key), value)
+    const apart = data.get(key.toString('hex', 1))
+    data.delete(key.toString('hex', 1))
+    if ((apart !== undefined) !== (block.dataBytes > 0 && block.inside === undefined)) {
+      problem(`the block ${fifoId}/${block.firstSeq} has data that it should not have, or the other way round`)
+    }
+    let bytes = 0
+    const failed = (error: unknown): void => problem(`in the block ${fifoId}/${block.firstSeq}: ${String(error)}`)
+    for (const entry of decodeData(block, block.inside ?? apart, 0, failed)) {
+      const { seq, bodyId } = entry
+      account.entries++
+      bytes += entry.bytes
+      account.left.push(`${names.get(fifoId) ?? fifoId} ${seq}`)
+      if (head === undefined) problem(`the entry ${fifoId}/${seq} has no head`)
+      else if (seq < head.headSeq || seq >= head.reservedSeq) problem(`the entry ${fifoId}/${seq} is outside its head`)
+      if (bodyId === 0) continue
+      used.add(bodyId)
+      if (!bodies.has(bodyId)) problem(`the entry ${fifoId}/${seq} has lost its message ${bodyId}`)
+    }
+    if (bytes !== block.liveBytes)
+      problem(`the block ${fifoId}/${block.firstSeq} counts ${block.liveBytes} of ${bytes}`)
   })
+  for (const name of data.keys()) problem(`the data ${name} belongs to no block`)
   for (const bodyId of bodies) if (!used.has(bodyId)) problem(`the message ${bodyId} belongs to no queue`)
   const known = new Set([
     KIND_META,
@@ -122,7 +139,8 @@ export function accountFor(rows: readonly (readonly [key: Buffer, value: Buffer]
     KIND_RETAINED,
     KIND_INCOMING,
     KIND_HEAD,
-    KIND_ENTRY,
+    KIND_BLOCK,
+    KIND_BLOCK_DATA,
     KIND_BODY,
   ])
   for (const [key] of rows) if (!known.has(key[0] ?? 0)) problem(`a key of an unknown kind: ${key.toString('hex')}`)

@@ -1,0 +1,27 @@
+import { afterEach, expect, test } from 'vitest'
+import { ChildWorld } from '../child-world.ts'
+import { checkerMinutes, checkerSeed } from '../settings.ts'
+import { queueConfig } from './declare.ts'
+import { mqttTap } from './mqtt-tap.ts'
+import { checkQueues } from './queue-checker.ts'
+
+const SHORT_MS = 15_000
+const REST_MS = 120_000
+
+let world: ChildWorld | undefined
+
+afterEach(() => world?.stop())
+
+test('the queues of a broker that is killed again and again keep every promise that was acknowledged', {
+  timeout: Math.max(checkerMinutes * 60_000, SHORT_MS) + REST_MS,
+}, async () => {
+  const seed = checkerSeed()
+  console.log(`seed ${seed}: repeat with npm run test:crash -- --seed ${seed}`)
+  world = await ChildWorld.create(queueConfig())
+  const forMs = checkerMinutes > 0 ? checkerMinutes * 60_000 : SHORT_MS
+  const outcome = await checkQueues(world, async () => {}, mqttTap, seed, forMs)
+  console.log(JSON.stringify({ ...outcome, kills: world.kills }))
+  expect(outcome.violations).toEqual([])
+  expect(outcome.rounds).toBeGreaterThan(checkerMinutes > 0 ? 100 * checkerMinutes * 0.3 : 3)
+  expect(outcome.counts.acknowledged).toBeGreaterThan(500)
+})
