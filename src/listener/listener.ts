@@ -25,8 +25,9 @@ export interface Listener {
   close(): Promise<void>
 }
 
-// Devices come back all at once after a power cut.
-const BACKLOG = 1024
+// Devices come back all at once after a power cut, and one that finds no place here waits for seconds before it knocks
+// again. The system cuts this to what it allows (Linux: net.core.somaxconn).
+const BACKLOG = 65_535
 
 /** Binds `server`; resolves to the actual port. Throws SluiceError that says what is in the way. */
 export async function bind(server: Server, host: string, port: number, portFlag: string): Promise<number> {
