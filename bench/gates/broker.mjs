@@ -70,7 +70,8 @@ export class Sluice {
   }
 
   async remove() {
-    await this.kill()
+    // In peace, so that a profile is written.
+    await this.stop()
     this.#probe.remove()
     rmSync(this.#home, { recursive: true, force: true })
   }
