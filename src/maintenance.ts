@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { ControlClient, isBrokerRunning } from './admin/control-client.ts'
-import { SluiceError } from './base/errors.ts'
+import { USAGE_CODE } from './admin/queue-request.ts'
+import { SluiceError, UsageError } from './base/errors.ts'
 import { decodeWill } from './broker/will-record.ts'
 import { parseSharedFilter } from './message/filter.ts'
 import { decodeBinding, decodeExchange, decodeQueue } from './queue/queue-definition.ts'
@@ -25,7 +26,8 @@ import {
 } from './store/keys.ts'
 import { FolderView } from './store/level/folder-view.ts'
 import { copyPages } from './store/level/new-store.ts'
-import { databaseOf, explain } from './store/level/open-folder.ts'
+import { explain } from './store/level/folder-errors.ts'
+import { databaseOf } from './store/level/open-folder.ts'
 import { repairFolder } from './store/repair.ts'
 
 // What the command line does with a store on disk, with the records of everyone who keeps some in it.
@@ -131,9 +133,26 @@ export async function repairStore(data: string, to: string): Promise<StoreReport
 
 /** Has the broker that runs on `data` write a backup. Throws a SluiceError. */
 export async function backupStore(data: string, to: string): Promise<{ entries: number; bytes: number }> {
+  return (await askBroker(data, 'store.backup', { folder: resolve(to) })) as { entries: number; bytes: number }
+}
+
+/**
+ * Has the broker that runs on `data` do what a command of its control socket says. Throws a SluiceError; a UsageError
+ * where what was asked for cannot be meant.
+ */
+export async function askBroker(
+  data: string,
+  command: string,
+  given: object,
+  progress?: (what: unknown) => void,
+): Promise<unknown> {
   const client = await ControlClient.connect(resolve(data))
   try {
-    return (await client.ask('store.backup', { folder: resolve(to) })) as { entries: number; bytes: number }
+    return await client.ask(command, given, progress)
+  } catch (error) {
+    if (error instanceof SluiceError && error.code === USAGE_CODE)
+      throw new UsageError(USAGE_CODE, error.message, error)
+    throw error
   } finally {
     client.close()
   }

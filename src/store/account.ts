@@ -1,10 +1,11 @@
 import type { Backend } from './backend.ts'
-import { decodeEntry } from './entry-record.ts'
+import { BlockAccount } from './block-account.ts'
 import { decodeHead } from './fifo-head.ts'
-import { ENTRY_KEY_BYTES, entryBodyId, entrySeq, keyAfter, kindKey, numberOfKey, readU48, stringOfKey } from './keys.ts'
-import { KIND_BODY, KIND_ENTRY, KIND_HEAD, KIND_META, KIND_RETAINED, metaKey } from './keys.ts'
+import { keyAfter, kindKey, numberOfKey, readU48, stringOfKey } from './keys.ts'
+import { KIND_BLOCK, KIND_BLOCK_DATA, KIND_BODY, KIND_HEAD, KIND_META, KIND_RETAINED, metaKey } from './keys.ts'
 import { decodeMessage } from './message-record.ts'
 import { NumberSource } from './number-source.ts'
+import { damaged, good, leftover, type Verdict } from './verdict.ts'
 
 /** Who is there to own other records, gathered before these are looked at. */
 export interface Owners {
@@ -25,15 +26,6 @@ export interface RecordKind {
 
 /** By the first byte of the key. */
 export type RecordKinds = ReadonlyMap<number, RecordKind>
-
-/** `leftover`: a crash can leave it, and the next start deletes it. */
-export interface Verdict {
-  readonly state: 'good' | 'leftover' | 'damaged'
-  readonly kind: string
-  readonly why: string
-  /** Damaged only because the head of this FIFO is: it can be made again. */
-  readonly headless?: number
-}
 
 export type Visit = (key: Buffer, value: Buffer, verdict: Verdict) => Promise<void> | void
 
@@ -77,7 +69,9 @@ export async function accountFor(backend: Backend, kinds: RecordKinds, visit: Vi
     if (record.claim === undefined) continue
     await scan(backend, kindKey(kind), kindKey(kind + 1), (key, value) => account.claim(kind, key, value))
   }
+  await scan(backend, kindKey(KIND_HEAD), kindKey(KIND_HEAD + 1), (key, value) => account.noteHead(key, value))
   await scan(backend, kindKey(KIND_BODY), kindKey(KIND_BODY + 1), (key, value) => account.noteBody(key, value))
+  await account.gatherBlocks(backend)
   await scan(backend, kindKey(0), kindKey(0xff), (key, value) => visit(key, value, account.judge(key, value)))
 }
 
@@ -105,9 +99,9 @@ class Account {
     fifos: new Set(),
   }
   private readonly bodies = new Set<number>()
-  private readonly referred = new Set<number>()
   /** Number of the first entry that may be there; Infinity: the FIFO was deleted. */
   private readonly heads = new Map<number, number>()
+  private readonly blocks = new BlockAccount(this.heads, this.bodies, this.owners.fifos)
 
   constructor(kinds: RecordKinds) {
     this.kinds = kinds
@@ -119,6 +113,19 @@ class Account {
     } catch {
       // Told when its turn comes.
     }
+  }
+
+  noteHead(key: Buffer, value: Buffer): void {
+    try {
+      const { headSeq, doomed } = decodeHead(value)
+      this.heads.set(numberOfKey(key), doomed ? Number.POSITIVE_INFINITY : headSeq)
+    } catch {
+      // Told when its turn comes.
+    }
+  }
+
+  async gatherBlocks(backend: Backend): Promise<void> {
+    await this.blocks.gather(backend)
   }
 
   noteBody(key: Buffer, value: Buffer): void {
@@ -135,7 +142,8 @@ class Account {
     const name = this.nameOf(kind)
     try {
       if (kind === KIND_HEAD) return this.judgeHead(name, key, value)
-      if (kind === KIND_ENTRY) return this.judgeEntry(name, key, value)
+      if (kind === KIND_BLOCK) return this.blocks.judge(name, key)
+      if (kind === KIND_BLOCK_DATA) return this.blocks.judgeData(name, key, value)
       if (kind === KIND_BODY) return this.judgeBody(name, key, value)
       const known = this.kinds.get(kind)
       if (known === undefined) return damaged(name, 'a key of a kind that this version does not know')
@@ -148,43 +156,19 @@ class Account {
 
   private nameOf(kind: number): string {
     if (kind === KIND_HEAD) return 'queues'
-    if (kind === KIND_ENTRY) return 'queued messages'
+    if (kind === KIND_BLOCK || kind === KIND_BLOCK_DATA) return 'queued messages'
     if (kind === KIND_BODY) return 'shared messages'
     return this.kinds.get(kind)?.name ?? 'unknown keys'
   }
 
   private judgeHead(name: string, key: Buffer, value: Buffer): Verdict {
     const fifo = numberOfKey(key)
-    const { headSeq, doomed } = decodeHead(value)
-    this.heads.set(fifo, doomed ? Number.POSITIVE_INFINITY : headSeq)
-    if (doomed) return leftover(name, 'it was deleted')
+    if (decodeHead(value).doomed) return leftover(name, 'it was deleted')
     return this.owners.fifos.has(fifo) ? good(name) : leftover(name, 'nobody uses it')
-  }
-
-  private judgeEntry(name: string, key: Buffer, value: Buffer): Verdict {
-    if (key.length !== ENTRY_KEY_BYTES) return damaged(name, 'its key has the wrong length')
-    const fifo = numberOfKey(key)
-    const bodyId = entryBodyId(key)
-    const record = decodeEntry(value)
-    if (bodyId !== 0) this.referred.add(bodyId)
-    if (bodyId !== 0 && !this.bodies.has(bodyId)) return damaged(name, 'its message is missing')
-    if (bodyId === 0 && record.message === undefined && !record.settled) return damaged(name, 'it holds no message')
-    const headSeq = this.heads.get(fifo)
-    if (headSeq === undefined) {
-      const verdict = damaged(name, 'the head of its queue is missing')
-      return this.owners.fifos.has(fifo) ? { ...verdict, headless: fifo } : verdict
-    }
-    if (headSeq === Number.POSITIVE_INFINITY || !this.owners.fifos.has(fifo))
-      return leftover(name, 'of a deleted queue')
-    return entrySeq(key) < headSeq ? damaged(name, 'it is in front of the first of its queue') : good(name)
   }
 
   private judgeBody(name: string, key: Buffer, value: Buffer): Verdict {
     decodeMessage(value)
-    return this.referred.has(numberOfKey(key)) ? good(name) : leftover(name, 'no queue refers to it')
+    return this.blocks.referred.has(numberOfKey(key)) ? good(name) : leftover(name, 'no queue refers to it')
   }
 }
-
-const good = (kind: string): Verdict => ({ state: 'good', kind, why: '' })
-const leftover = (kind: string, why: string): Verdict => ({ state: 'leftover', kind, why })
-const damaged = (kind: string, why: string): Verdict => ({ state: 'damaged', kind, why })

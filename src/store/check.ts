@@ -1,8 +1,10 @@
 import { SluiceError } from '../base/errors.ts'
-import { accountFor, type RecordKinds, type Verdict } from './account.ts'
+import { accountFor, type RecordKinds } from './account.ts'
 import { type FileDamage, findFileDamage } from './level/folder-damage.ts'
 import { FolderView } from './level/folder-view.ts'
-import { databaseOf, explain } from './level/open-folder.ts'
+import { explain } from './level/folder-errors.ts'
+import { databaseOf } from './level/open-folder.ts'
+import type { Verdict } from './verdict.ts'
 
 export interface KindCount {
   good: number
@@ -37,7 +39,8 @@ export function note(report: StoreReport, key: Buffer, verdict: Verdict): void {
     count = { good: 0, leftover: 0, damaged: 0 }
     report.kinds.set(verdict.kind, count)
   }
-  count[verdict.state]++
+  count[verdict.state] += verdict.count ?? 1
+  count.good += verdict.goodCount ?? 0
   if (verdict.state === 'damaged') noteDamage(report, `${verdict.kind}: ${nameOfKey(key)}: ${verdict.why}`)
 }
 

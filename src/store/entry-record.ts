@@ -1,73 +1,93 @@
 import { SluiceError } from '../base/errors.ts'
 import type { Message } from '../message/message.ts'
-import { decodeMessage, messageRecordBytes, writeMessage } from './message-record.ts'
+import { decodeMessage, messageRecordBytes, type RecentText, writeMessage } from './message-record.ts'
 
 /**
- * The value of a FIFO entry: version, flags, mark u32, subscription identifiers if any (count u8, u32 each), then the
- * message's record, unless the body is stored apart or the entry is settled.
+ * What is stored of one entry: version, flags, mark u32, subscription identifiers if any (count u8, u32 each), then the
+ * message's record, unless the body is stored apart.
  */
 const VERSION = 1
 const REFERENCE = 0x01
+// Written by format 1 only: now the block says it.
 const SETTLED = 0x02
 const IDENTIFIERS = 0x04
 const FIXED_BYTES = 6
 
 /** Beyond this many, the rest is not stored: the count has one byte. */
-export const IDENTIFIERS_MAX = 255
+const IDENTIFIERS_MAX = 255
 
 export interface EntryRecord {
   readonly mark: number
   readonly identifiers: readonly number[]
   /** The owner has replaced the message by the mark. */
   readonly settled: boolean
-  /** Undefined: settled, or stored apart under the body number of the key. */
+  /** Undefined: settled, or stored apart as a body. */
   readonly message: Message | undefined
 }
 
 const NONE: readonly number[] = []
 
-export function encodeEntry(
+/** Bytes that `writeEntry` needs. */
+export function entryRecordBytes(message: Message, identifiers: readonly number[], reference: boolean): number {
+  const count = Math.min(identifiers.length, IDENTIFIERS_MAX)
+  return FIXED_BYTES + (count === 0 ? 0 : 1 + 4 * count) + (reference ? 0 : messageRecordBytes(message))
+}
+
+/** Writes the record at `offset`; answers where it ends. */
+export function writeEntry(
   message: Message,
   mark: number,
   identifiers: readonly number[],
-  settled: boolean,
   reference: boolean,
-): Buffer {
+  into: Buffer,
+  offset: number,
+): number {
   const count = Math.min(identifiers.length, IDENTIFIERS_MAX)
-  const inline = !settled && !reference
-  const head = FIXED_BYTES + (count === 0 ? 0 : 1 + 4 * count)
-  const record = Buffer.allocUnsafe(inline ? head + messageRecordBytes(message) : head)
-  record[0] = VERSION
-  record[1] = (reference ? REFERENCE : 0) | (settled ? SETTLED : 0) | (count > 0 ? IDENTIFIERS : 0)
-  record[2] = mark >>> 24
-  record[3] = mark >>> 16
-  record[4] = mark >>> 8
-  record[5] = mark
+  into[offset] = VERSION
+  into[offset + 1] = (reference ? REFERENCE : 0) | (count > 0 ? IDENTIFIERS : 0)
+  into[offset + 2] = mark >>> 24
+  into[offset + 3] = mark >>> 16
+  into[offset + 4] = mark >>> 8
+  into[offset + 5] = mark
+  let at = offset + FIXED_BYTES
   if (count > 0) {
-    record[FIXED_BYTES] = count
-    for (let i = 0; i < count; i++) record.writeUInt32BE(identifiers[i] ?? 0, FIXED_BYTES + 1 + 4 * i)
+    into[at] = count
+    for (let i = 0; i < count; i++) into.writeUInt32BE(identifiers[i] ?? 0, at + 1 + 4 * i)
+    at += 1 + 4 * count
   }
-  if (inline) writeMessage(message, record, head)
-  return record
+  return reference ? at : writeMessage(message, into, at)
 }
 
-export function decodeEntry(record: Buffer): EntryRecord {
-  if (record.length < FIXED_BYTES || record[0] !== VERSION) {
-    throw new SluiceError('STORE_RECORD_DAMAGED', `a queue entry cannot be read (version ${record[0]})`)
+/** The record between `offset` and `limit`. Payload and properties are views into it. */
+export function decodeEntry(
+  record: Buffer,
+  offset = 0,
+  limit = record.length,
+  topics?: RecentText,
+  publishers?: RecentText,
+): EntryRecord {
+  if (limit < offset + FIXED_BYTES || record[offset] !== VERSION) {
+    throw new SluiceError('STORE_RECORD_DAMAGED', `a queue entry cannot be read (version ${record[offset]})`)
   }
-  const flags = record[1] ?? 0
-  const mark = record.readUInt32BE(2)
-  let at = FIXED_BYTES
+  const flags = record[offset + 1] ?? 0
+  const mark = record.readUInt32BE(offset + 2)
+  let at = offset + FIXED_BYTES
   let identifiers = NONE
   if ((flags & IDENTIFIERS) !== 0) {
+    const first = at + 1
     const count = record[at] ?? 0
-    at += 1 + 4 * count
-    if (at > record.length) throw new SluiceError('STORE_RECORD_DAMAGED', 'a queue entry cannot be read (cut off)')
+    at = first + 4 * count
+    if (at > limit) throw new SluiceError('STORE_RECORD_DAMAGED', 'a queue entry cannot be read (cut off)')
     const read: number[] = []
-    for (let i = 0; i < count; i++) read.push(record.readUInt32BE(FIXED_BYTES + 1 + 4 * i))
+    for (let i = 0; i < count; i++) read.push(record.readUInt32BE(first + 4 * i))
     identifiers = read
   }
   const settled = (flags & SETTLED) !== 0
-  const message = settled || (flags & REFERENCE) !== 0 ? undefined : decodeMessage(record, at)
-  return { mark, identifiers, settled, message }
+  const apart = settled || (flags & REFERENCE) !== 0
+  return {
+    mark,
+    identifiers,
+    settled,
+    message: apart ? undefined : decodeMessage(record, at, limit, topics, publishers),
+  }
 }

@@ -1,15 +1,14 @@
 import type { Message } from '../message/message.ts'
-import type { Batch } from './batch.ts'
+import type { Block } from './block.ts'
 import type { EntryList } from './entry-list.ts'
-import type { Participant } from './group-commit.ts'
 
-/** What an entry needs of the FIFO that holds it. */
+/** The FIFO that holds an entry. */
 export interface EntryOwner {
-  write(entry: FifoEntry, batch: Batch): void
+  readonly fifoId: number
 }
 
 /** One message in one FIFO. Everything that is readonly here is stable over a restart. */
-export class FifoEntry implements Participant {
+export class FifoEntry {
   /** Rises by push, is never used twice in one FIFO, and may have gaps. From 1. */
   readonly seq: number
   /** After `settle` an empty message without a topic. */
@@ -35,9 +34,10 @@ export class FifoEntry implements Participant {
   list: EntryList | undefined = undefined
   previous: FifoEntry | undefined = undefined
   next: FifoEntry | undefined = undefined
-  /** Under which body the entry was written; 0: inline. */
+  /** Under which body the message was written; 0: with the entry. */
   bodyId = 0
-  written = false
+  /** With which others it was written; undefined: it was not. */
+  block: Block | undefined = undefined
 
   constructor(
     owner: EntryOwner,
@@ -54,11 +54,6 @@ export class FifoEntry implements Participant {
     this.identifiers = identifiers
     this.bytes = bytes
   }
-
-  writeTo(batch: Batch): void {
-    // Came and went within one epoch: it need never touch the disk.
-    if (!this.gone) this.owner.write(this, batch)
-  }
 }
 
 // About what an entry costs in memory and on disk beside the bytes of its message.
@@ -66,7 +61,7 @@ export const ENTRY_BYTES = 64
 
 /** What a message counts against the byte limits of a FIFO. */
 export function entrySize(message: Message): number {
-  const amqpBytes = message.amqp === undefined ? 0 : message.amqp.record.length
+  const amqpBytes = message.amqp === undefined ? 0 : message.amqp.recordBytes
   return ENTRY_BYTES + message.topic.length + message.properties.length + message.payload.length + amqpBytes
 }
 

@@ -17,9 +17,10 @@ export interface HeadRecord {
 const VERSION = 1
 const DOOMED = 0x01
 const RECORD_BYTES = 20
-// After a crash this many numbers at most are skipped, and this many deleted keys are walked.
+// After a crash this many numbers at most are skipped.
 const RESERVE = 1024
-const HINT_AFTER_DELETES = 1024
+// And this many deleted keys are walked.
+const HINT_AFTER_DELETES = 64
 /** What may have been sent is only known after a clean close. */
 export const SENT_UNKNOWN = NUMBER_MAX - 1
 
@@ -59,6 +60,8 @@ export class FifoHead {
   private reservedSeq: number
   private sentBelow: number
   private deletes = 0
+  // Destroyed: what is said of it must not be overwritten.
+  private ended = false
 
   constructor(fifoId: number, stored: HeadRecord | undefined) {
     this.fifoId = fifoId
@@ -74,9 +77,9 @@ export class FifoHead {
     this.put(queue.lowestSeq(), batch)
   }
 
-  /** A written entry was deleted. */
+  /** A block was deleted. */
   deleted(queue: LowestSeq, changes: ChangeSink): void {
-    if (++this.deletes >= HINT_AFTER_DELETES) this.put(queue.lowestSeq(), changes)
+    if (++this.deletes >= HINT_AFTER_DELETES && !this.ended) this.put(queue.lowestSeq(), changes)
   }
 
   /** An entry is handed out: what the last clean close has noted is no longer true. */
@@ -87,6 +90,7 @@ export class FifoHead {
   }
 
   doom(lowestSeq: number, changes: ChangeSink): void {
+    this.ended = true
     this.put(lowestSeq, changes, true)
   }
 
@@ -98,6 +102,7 @@ export class FifoHead {
   }
 
   remove(changes: ChangeSink): void {
+    this.ended = true
     this.exists = false
     changes.del(headKey(this.fifoId))
   }

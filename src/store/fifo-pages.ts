@@ -1,17 +1,16 @@
 import { EntryList } from './entry-list.ts'
 import type { FifoEntry } from './fifo-entry.ts'
-import { type LoadedEntry, loadEntries } from './fifo-load.ts'
+import type { StoredEntry } from './block-data.ts'
+import { loadEntries } from './fifo-load.ts'
 import type { RecoveredFifo } from './fifo-recovery.ts'
-import type { FifoStorage } from './fifo-storage.ts'
+import type { FifoStorage, PinHost } from './fifo-storage.ts'
 import type { Waiter } from './group-commit.ts'
-import { entryBytes, entrySeq } from './keys.ts'
 import type { Store } from './store.ts'
 
 /** What the pages need of their FIFO. */
-export interface PageHost {
+export interface PageHost extends PinHost {
   readonly fifoId: number
   readonly ready: EntryList
-  readonly windowBytes: number
   /** So many entries were expected on disk but could not be used. */
   missed(count: number, bytes: number): void
   loaded(): void
@@ -137,7 +136,8 @@ export class FifoPages implements Waiter {
     this.loading = true
     const { gapFrom, gapTo } = this
     const bytesMax = Math.max(this.host.windowBytes >>> 1, LOAD_BYTES_MIN)
-    let rows: LoadedEntry[]
+    let rows: StoredEntry[]
+    this.storage.blocks.freeze()
     try {
       rows = await loadEntries(this.store, this.host.fifoId, gapFrom, gapTo, LOAD_ENTRIES, bytesMax)
     } catch (error) {
@@ -151,21 +151,28 @@ export class FifoPages implements Waiter {
     this.loading = false
     if (this.closed) return
     this.take(rows, gapTo)
+    this.storage.blocks.thaw()
+    this.storage.unpin(this.host)
     if (this.host.ready.first === undefined && this.gapCount > 0) void this.load()
     else this.host.loaded()
   }
 
-  private take(rows: LoadedEntry[], askedTo: number): void {
+  private take(rows: readonly StoredEntry[], askedTo: number): void {
+    const { ready } = this.host
+    const { queueMemory } = this.store
     for (const row of rows) {
-      const bytes = entryBytes(row.key)
+      this.gapFrom = row.seq + 1
+      const block = this.storage.blocks.adopt(row.block)
+      // Acknowledged, which the disk did not know yet.
+      if (!block.isLive(row.seq)) continue
+      const entry = this.storage.admit(row, block)
+      const bytes = entry?.bytes ?? row.bytes
       this.gapCount--
       this.gapBytes -= bytes
-      this.gapFrom = entrySeq(row.key) + 1
-      const entry = this.storage.admit(row)
       if (entry === undefined) this.host.missed(1, bytes)
       else {
-        this.host.ready.append(entry)
-        this.store.queueMemory.take(entry.message)
+        ready.append(entry)
+        queueMemory.take(entry.message)
       }
     }
     if (rows.length === 0) this.gapFrom = askedTo + 1
@@ -174,10 +181,13 @@ export class FifoPages implements Waiter {
         { fifoId: this.host.fifoId, missing: this.gapCount },
         'queued messages are missing from the store',
       )
-      this.host.missed(this.gapCount, this.gapBytes)
+      this.host.missed(this.gapCount, 0)
       this.gapCount = 0
-      this.gapBytes = 0
     }
-    if (this.gapCount === 0) this.host.ready.takeAll(this.tail)
+    if (this.gapCount > 0) return
+    // What could not be read had a size that nobody knows.
+    this.host.missed(0, this.gapBytes)
+    this.gapBytes = 0
+    this.host.ready.takeAll(this.tail)
   }
 }

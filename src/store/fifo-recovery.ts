@@ -1,11 +1,12 @@
 import type { ChangeSink } from './batch.ts'
+import { Block, BLOCK_SPAN_MAX } from './block.ts'
+import { referencesOf } from './block-data.ts'
 import type { Bodies } from './bodies.ts'
 import { decodeHead, type HeadRecord } from './fifo-head.ts'
 import {
+  blockDataKey,
+  blockKey,
   bodyKey,
-  entryBodyId,
-  entryBytes,
-  entryPrefix,
   entrySeq,
   KIND_BODY,
   KIND_HEAD,
@@ -28,15 +29,18 @@ export interface RecoveredFifo {
 export interface Scanner {
   scan(from: Buffer, to: Buffer, limit: number): Promise<[key: Buffer, value: Buffer][]>
   scanKeys(from: Buffer, to: Buffer, limit: number): Promise<Buffer[]>
+  getMany(keys: Buffer[]): Promise<(Buffer | undefined)[]>
 }
 
 const PAGE = 10_000
+// Data of blocks at once: 32 KiB each.
+const PAGE_DATA = 64
 // More FIFOs at once would only queue up for the threads that read.
 const CONCURRENT = 8
 
 /**
- * Reads the heads, then the keys of each FIFO from its head on: number and size of the entries, and how many refer to
- * each shared body. The values stay unread, so that a million messages are counted in about a second.
+ * Reads the heads, then the blocks of each FIFO from its head on: number and size of the entries, and how many refer to
+ * each shared body. Data is read only where there are references, so that a million messages are counted at once.
  */
 export async function recoverFifos(store: Scanner, bodies: Bodies): Promise<Map<number, RecoveredFifo>> {
   const found = new Map<number, RecoveredFifo>()
@@ -63,22 +67,45 @@ async function countEntries(store: Scanner, fifoId: number, head: HeadRecord, bo
   let bytes = 0
   let firstSeq = 0
   let lastSeq = 0
-  let from = entryPrefix(fifoId, head.headSeq)
-  const to = entryPrefix(fifoId + 1, 0)
-  for (;;) {
-    const keys = await store.scanKeys(from, to, PAGE)
-    for (const key of keys) {
-      lastSeq = entrySeq(key)
-      if (count === 0) firstSeq = lastSeq
-      count++
-      bytes += entryBytes(key)
-      const bodyId = entryBodyId(key)
-      if (bodyId !== 0) bodies.recovered(bodyId)
+  for await (const blocks of blockPages(store, fifoId, head.headSeq)) {
+    for (const block of blocks) {
+      lastSeq = block.lastSeq
+      if (count === 0) firstSeq = block.liveSeqs()[0] ?? block.firstSeq
+      count += block.liveCount
+      bytes += block.liveBytes
     }
-    const last = keys.at(-1)
-    if (last === undefined) return { head, count, bytes, firstSeq, lastSeq }
-    from = keyAfter(last)
+    for (const bodyId of await bodiesOf(store, fifoId, blocks)) bodies.recovered(bodyId)
   }
+  return { head, count, bytes, firstSeq, lastSeq }
+}
+
+/** The blocks of a FIFO from the one on that may have `fromSeq`. */
+export async function* blockPages(store: Scanner, fifoId: number, fromSeq: number): AsyncGenerator<Block[]> {
+  let from = blockKey(fifoId, Math.max(fromSeq - BLOCK_SPAN_MAX + 1, 0))
+  const to = blockKey(fifoId + 1, 0)
+  for (;;) {
+    const rows = await store.scan(from, to, PAGE)
+    const last = rows.at(-1)
+    if (last === undefined) return
+    yield rows.map(([key, value]) => Block.decode(entrySeq(key), value))
+    from = keyAfter(last[0])
+  }
+}
+
+/** The bodies to which live entries of these blocks refer, as often as they do. */
+export async function bodiesOf(store: Scanner, fifoId: number, blocks: readonly Block[]): Promise<number[]> {
+  const referring = blocks.filter((block) => block.hasReferences && block.dataBytes > 0)
+  const bodyIds: number[] = []
+  for (let from = 0; from < referring.length; from += PAGE_DATA) {
+    const page = referring.slice(from, from + PAGE_DATA)
+    const apart = page.filter(({ inside }) => inside === undefined)
+    const found = await store.getMany(apart.map(({ firstSeq }) => blockDataKey(fifoId, firstSeq)))
+    for (const block of page) {
+      const data = block.inside ?? found[apart.indexOf(block)]
+      if (data !== undefined) bodyIds.push(...referencesOf(block, data))
+    }
+  }
+  return bodyIds
 }
 
 /** Deletes bodies to which no entry refers; answers how many there were. */

@@ -1,29 +1,30 @@
-import { entryBodyId, entryPrefix, headKey, keyAfter } from './keys.ts'
+import { bodiesOf, blockPages } from './fifo-recovery.ts'
+import { blockDataKey, blockKey, headKey } from './keys.ts'
 import type { Store } from './store.ts'
 
-const PAGE = 1_000
+// Blocks for each commit.
+const PAGE = 64
 
 /**
- * Deletes the entries of a doomed FIFO from `fromSeq` on, and its head last, a page for each commit, so that nothing
+ * Deletes the blocks of a doomed FIFO from `fromSeq` on, and its head last, a page for each commit, so that nothing
  * else waits. Should the process end in between, the next start goes on.
  */
 export async function sweepEntries(store: Store, fifoId: number, fromSeq: number): Promise<void> {
   const { commit, bodies } = store
-  let from = entryPrefix(fifoId, fromSeq)
-  const to = entryPrefix(fifoId + 1, 0)
   try {
-    for (;;) {
-      // First, because entries may have been on their way to disk when the FIFO was destroyed.
-      await commit.flush()
-      const keys = await store.scanKeys(from, to, PAGE)
-      const last = keys.at(-1)
-      if (last === undefined) break
-      for (const key of keys) {
-        commit.del(key)
-        const bodyId = entryBodyId(key)
-        if (bodyId !== 0) bodies.release(bodyId, commit)
+    // First, because entries may have been on their way to disk when the FIFO was destroyed.
+    await commit.flush()
+    for await (const blocks of blockPages(store, fifoId, fromSeq)) {
+      for (let from = 0; from < blocks.length; from += PAGE) {
+        const page = blocks.slice(from, from + PAGE)
+        const bodyIds = await bodiesOf(store, fifoId, page)
+        for (const { firstSeq, dataBytes, inside } of page) {
+          commit.del(blockKey(fifoId, firstSeq))
+          if (dataBytes > 0 && inside === undefined) commit.del(blockDataKey(fifoId, firstSeq))
+        }
+        for (const bodyId of bodyIds) bodies.release(bodyId, commit)
+        await commit.flush()
       }
-      from = keyAfter(last)
     }
     commit.del(headKey(fifoId))
   } catch (error) {

@@ -1,5 +1,4 @@
 import type { Message } from '../message/message.ts'
-import type { Batch } from './batch.ts'
 import { EntryList } from './entry-list.ts'
 import { type EntryOwner, entrySize, FifoEntry, SETTLED_BYTES } from './fifo-entry.ts'
 import type { LowestSeq } from './fifo-head.ts'
@@ -47,7 +46,7 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
 
   /** For `store/fifo` alone. */
   readonly ready = new EntryList()
-  private readonly inFlight = new EntryList()
+  readonly inFlight = new EntryList()
   /** Last of the entries at the front of `ready` that were handed out before. */
   private returned: FifoEntry | undefined
   private readonly store: Store
@@ -119,11 +118,7 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
       this.ready.append(entry)
       return entry
     }
-    const { commit } = this.store
-    message.references++
-    entry.epoch = commit.formingEpoch
-    message.commitEpoch = entry.epoch
-    commit.mark(entry, size)
+    this.storage.write(entry)
     this.touch()
     if (this.pages.active || this.ready.bytes + size > this.windowBytes) this.pages.hold(entry)
     else this.ready.append(entry)
@@ -164,8 +159,7 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
     entry.gone = true
     this.memory.give(entry.message)
     if (!this.durable) return
-    if (entry.written) this.storage.erase(entry)
-    this.storage.forget(entry)
+    this.storage.erase(entry)
     if (this.pages.active && this.ready.bytes < this.windowBytes >>> 1) this.pages.refill()
   }
 
@@ -213,16 +207,13 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
     const { list } = entry
     if (list !== undefined) list.bytes += SETTLED_BYTES - entry.bytes
     this.bytes += SETTLED_BYTES - entry.bytes
-    if (this.durable && entry.written) this.storage.erase(entry)
-    if (this.durable) this.storage.forget(entry)
+    if (this.durable) this.storage.settle(entry, mark)
     entry.bytes = SETTLED_BYTES
     entry.mark = mark
     entry.settled = true
     this.memory.give(entry.message)
     entry.message = SETTLED_MESSAGE
     this.memory.take(SETTLED_MESSAGE)
-    entry.bodyId = 0
-    if (this.durable && entry.written) this.storage.rewrite(entry)
   }
 
   /**
@@ -289,11 +280,6 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
       this.storage.head.doom(lowest, commit)
       void sweepEntries(this.store, this.fifoId, lowest)
     } else if (this.storage.head.exists) this.storage.head.remove(commit)
-  }
-
-  /** For the group commit: the entry's epoch is being formed. */
-  write(entry: FifoEntry, batch: Batch): void {
-    this.storage.write(entry, batch)
   }
 
   /** For the pages. */

@@ -51,6 +51,7 @@ export class GroupCommit {
   private error: Error | undefined
   private batch = new Batch()
   private participants: Participant[] = []
+  private participantChanges = 0
   private participantBytes = 0
   private waiters: Waiter[] = []
   private readonly sealed: Epoch[] = []
@@ -92,8 +93,8 @@ export class GroupCommit {
 
   /** About how much memory is taken by what is not durable yet. */
   get pendingBytes(): number {
-    const { batch, participants } = this
-    const changes = batch.length + participants.length
+    const { batch } = this
+    const changes = batch.length + this.participantChanges
     return this.sealedBytes + batch.bytes + this.participantBytes + changes * CHANGE_BYTES
   }
 
@@ -110,6 +111,12 @@ export class GroupCommit {
   /** `bytes`: about how much the participant will write. Participants write after the direct changes of the epoch. */
   mark(participant: Participant, bytes = 0): void {
     this.participants.push(participant)
+    this.add(bytes)
+  }
+
+  /** A participant that is marked already has one more change to write. */
+  add(bytes: number): void {
+    this.participantChanges++
     this.participantBytes += bytes
     if (!this.scheduled) this.schedule()
   }
@@ -154,7 +161,7 @@ export class GroupCommit {
 
   private isFull(): boolean {
     return (
-      this.batch.length + this.participants.length >= BATCH_OPERATIONS_MAX ||
+      this.batch.length + this.participantChanges >= BATCH_OPERATIONS_MAX ||
       this.batch.bytes + this.participantBytes >= BATCH_BYTES_MAX
     )
   }
@@ -179,6 +186,7 @@ export class GroupCommit {
     this.epoch++
     this.batch = new Batch()
     this.participants = []
+    this.participantChanges = 0
     this.participantBytes = 0
     this.waiters = []
   }

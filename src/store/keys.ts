@@ -9,8 +9,11 @@ export const KIND_WILL = 0x12
 export const KIND_RETAINED = 0x13
 export const KIND_INCOMING = 0x14
 export const KIND_HEAD = 0x20
+/** Format 1 only: an entry of its own for each message. */
 export const KIND_ENTRY = 0x21
 export const KIND_BODY = 0x22
+export const KIND_BLOCK = 0x23
+export const KIND_BLOCK_DATA = 0x24
 export const KIND_EXCHANGE = 0x30
 export const KIND_QUEUE = 0x31
 export const KIND_BINDING = 0x32
@@ -18,8 +21,8 @@ export const KIND_REDELIVERY = 0x33
 export const KIND_DELAYED = 0x34
 export const KIND_SEEN = 0x35
 
-/** Bytes of an entry's key: kind, FIFO u48, sequence number u48, body u48, size u32. */
-export const ENTRY_KEY_BYTES = 23
+/** Bytes of the key of a block, and of its data: kind, FIFO u48, sequence number u48. */
+export const BLOCK_KEY_BYTES = 13
 /** One past the largest number that a key can hold. */
 export const NUMBER_MAX = 2 ** 48
 
@@ -100,17 +103,14 @@ export function numberOfKey(key: Buffer): number {
   return readU48(key, 1)
 }
 
-export function entryKey(fifoId: number, seq: number, bodyId: number, bytes: number): Buffer {
-  const key = Buffer.allocUnsafe(ENTRY_KEY_BYTES)
-  key[0] = KIND_ENTRY
-  writeU48(key, fifoId, 1)
-  writeU48(key, seq, 7)
-  writeU48(key, bodyId, 13)
-  key[19] = bytes >>> 24
-  key[20] = bytes >>> 16
-  key[21] = bytes >>> 8
-  key[22] = bytes
-  return key
+/** What is known of the entries of a FIFO whose numbers begin with `firstSeq`. */
+export function blockKey(fifoId: number, firstSeq: number): Buffer {
+  return sequenceKey(KIND_BLOCK, fifoId, firstSeq)
+}
+
+/** The entries of a block themselves. */
+export function blockDataKey(fifoId: number, firstSeq: number): Buffer {
+  return sequenceKey(KIND_BLOCK_DATA, fifoId, firstSeq)
 }
 
 export function exchangeKey(name: string): Buffer {
@@ -128,11 +128,7 @@ export function bindingKey(bindingNumber: number): Buffer {
 
 /** How often an entry of a queue was handed out and came back. */
 export function redeliveryKey(fifoId: number, seq: number): Buffer {
-  const key = Buffer.allocUnsafe(13)
-  key[0] = KIND_REDELIVERY
-  writeU48(key, fifoId, 1)
-  writeU48(key, seq, 7)
-  return key
+  return sequenceKey(KIND_REDELIVERY, fifoId, seq)
 }
 
 /** A message that enters its queue at `dueMs`; keys of one queue are in the order of that time. */
@@ -159,25 +155,9 @@ export function ownedPrefix(kind: number, owner: number): Buffer {
   return numberKey(kind, owner)
 }
 
-/** In front of the entries of a FIFO from `seq` on. */
-export function entryPrefix(fifoId: number, seq: number): Buffer {
-  const key = Buffer.allocUnsafe(13)
-  key[0] = KIND_ENTRY
-  writeU48(key, fifoId, 1)
-  writeU48(key, seq, 7)
-  return key
-}
-
+/** The sequence number in the key of a block, of its data or of a redelivery count. */
 export function entrySeq(key: Buffer): number {
   return readU48(key, 7)
-}
-
-export function entryBodyId(key: Buffer): number {
-  return readU48(key, 13)
-}
-
-export function entryBytes(key: Buffer): number {
-  return key.readUInt32BE(19)
 }
 
 /** The smallest key after all that begin with `prefix`. */
@@ -200,6 +180,14 @@ function stringKey(kind: number, name: string): Buffer {
   const key = Buffer.allocUnsafe(1 + Buffer.byteLength(name))
   key[0] = kind
   key.write(name, 1)
+  return key
+}
+
+function sequenceKey(kind: number, fifoId: number, seq: number): Buffer {
+  const key = Buffer.allocUnsafe(BLOCK_KEY_BYTES)
+  key[0] = kind
+  writeU48(key, fifoId, 1)
+  writeU48(key, seq, 7)
   return key
 }
 

@@ -24,12 +24,12 @@ export function messageRecordBytes(message: Message): number {
   if (message.expiresAtMs !== 0) bytes += 6
   if (message.properties.length > 0) bytes += 4 + message.properties.length
   if (message.publisher !== '') bytes += 2 + Buffer.byteLength(message.publisher)
-  if (message.amqp !== undefined) bytes += 4 + message.amqp.record.length
+  if (message.amqp !== undefined) bytes += 4 + message.amqp.recordBytes
   return bytes
 }
 
-/** Writes the record at `offset`; the buffer ends with it. */
-export function writeMessage(message: Message, into: Buffer, offset: number): void {
+/** Writes the record at `offset`; answers where it ends. */
+export function writeMessage(message: Message, into: Buffer, offset: number): number {
   let flags: number = message.qos
   let at = offset + 2
   into[offset] = message.amqp === undefined ? VERSION : VERSION_AMQP
@@ -59,6 +59,7 @@ export function writeMessage(message: Message, into: Buffer, offset: number): vo
   into[offset + 1] = flags
   at = writeString(into, message.topic, at)
   into.set(message.payload, at)
+  return at + message.payload.length
 }
 
 export function encodeMessage(message: Message): Buffer {
@@ -67,9 +68,37 @@ export function encodeMessage(message: Message): Buffer {
   return record
 }
 
+/** Texts that are mostly the same from one record to the next: as long as they are, one string serves all. */
+export class RecentText {
+  private text = ''
+  private bytes: Buffer = EMPTY
+
+  read(record: Buffer, start: number, end: number): string {
+    if (!this.isSame(record, start, end)) {
+      this.text = record.toString('utf8', start, end)
+      this.bytes = record.subarray(start, end)
+    }
+    return this.text
+  }
+
+  private isSame(record: Buffer, start: number, end: number): boolean {
+    const { bytes } = this
+    if (bytes.length !== end - start) return false
+    // From the end, where topics differ.
+    for (let i = bytes.length - 1; i >= 0; i--) if (bytes[i] !== record[start + i]) return false
+    return true
+  }
+}
+
 /** The message whose record begins at `offset`. Payload and properties are views into `record`. */
-export function decodeMessage(record: Buffer, offset = 0): Message {
-  if (record.length < offset + 4) throw damaged('too short')
+export function decodeMessage(
+  record: Buffer,
+  offset = 0,
+  limit = record.length,
+  topics = new RecentText(),
+  publishers = new RecentText(),
+): Message {
+  if (limit < offset + 4) throw damaged('too short')
   if (record[offset] !== VERSION && record[offset] !== VERSION_AMQP) throw damaged(`version ${record[offset]}`)
   const flags = record[offset + 1] ?? 0
   let at = offset + 2
@@ -78,32 +107,32 @@ export function decodeMessage(record: Buffer, offset = 0): Message {
   let publisher = ''
   let amqp: AmqpPart | undefined
   if ((flags & EXPIRES) !== 0) {
-    need(record, at + 6)
+    need(limit, at + 6)
     expiresAtMs = readU48(record, at)
     at += 6
   }
   if ((flags & PROPERTIES) !== 0) {
-    need(record, at + 4)
+    need(limit, at + 4)
     const end = at + 4 + record.readUInt32BE(at)
-    need(record, end)
+    need(limit, end)
     properties = record.subarray(at + 4, end)
     at = end
   }
   if ((flags & PUBLISHER) !== 0) {
-    const end = stringEnd(record, at)
-    publisher = record.toString('utf8', at + 2, end)
+    const end = stringEnd(record, at, limit)
+    publisher = publishers.read(record, at + 2, end)
     at = end
   }
   if ((flags & AMQP) !== 0) {
-    need(record, at + 4)
+    need(limit, at + 4)
     const end = at + 4 + record.readUInt32BE(at)
-    need(record, end)
+    need(limit, end)
     amqp = readAmqpPart(record.subarray(at + 4, end))
     at = end
   }
-  const end = stringEnd(record, at)
-  const topic = record.toString('utf8', at + 2, end)
-  const payload = end === record.length ? EMPTY : record.subarray(end)
+  const end = stringEnd(record, at, limit)
+  const topic = topics.read(record, at + 2, end)
+  const payload = end === limit ? EMPTY : record.subarray(end, limit)
   const retain = (flags & RETAIN) !== 0
   const message = new Message(topic, payload, qosOf(flags), retain, properties, expiresAtMs, publisher)
   message.amqp = amqp
@@ -132,15 +161,15 @@ function writeString(into: Buffer, text: string, at: number): number {
   return end
 }
 
-function stringEnd(record: Buffer, at: number): number {
-  need(record, at + 2)
+function stringEnd(record: Buffer, at: number, limit: number): number {
+  need(limit, at + 2)
   const end = at + 2 + record.readUInt16BE(at)
-  need(record, end)
+  need(limit, end)
   return end
 }
 
-function need(record: Buffer, end: number): void {
-  if (end > record.length) throw damaged('cut off')
+function need(limit: number, end: number): void {
+  if (end > limit) throw damaged('cut off')
 }
 
 function damaged(what: string): SluiceError {

@@ -18,6 +18,7 @@ import {
   sessionKey,
   subscriptionKey,
 } from '../../src/store/keys.ts'
+import { FORMAT_VERSION } from '../../src/store/level/format-file.ts'
 import { LevelBackend } from '../../src/store/level/level-backend.ts'
 import { openFolder } from '../../src/store/level/open-folder.ts'
 import { lasting } from '../support/flow.ts'
@@ -402,17 +403,17 @@ describe('a store of an older version', () => {
       await new Promise((resolve) => backend.write(batch, resolve))
     }
     const steps = new Map([
-      [1, step(1, 'of 2')],
-      [2, step(2, 'of 3')],
+      [FORMAT_VERSION, step(FORMAT_VERSION, 'of the next')],
+      [FORMAT_VERSION + 1, step(FORMAT_VERSION + 1, 'of the last')],
     ])
     for (let start = 0; start < 2; start++) {
-      const backend = await openFolder(data, true, { version: 3, steps })
-      expect((await backend.get(key))?.toString()).toBe('of 3')
+      const backend = await openFolder(data, true, { version: FORMAT_VERSION + 2, steps })
+      expect((await backend.get(key))?.toString()).toBe('of the last')
       await backend.close()
     }
-    expect(asked).toEqual([1, 2])
-    expect(await readFile(join(data, 'FORMAT'), 'utf8')).toBe('sluice store 3\n')
-    const backup = join(data, 'backup-format-1')
+    expect(asked).toEqual([FORMAT_VERSION, FORMAT_VERSION + 1])
+    expect(await readFile(join(data, 'FORMAT'), 'utf8')).toBe(`sluice store ${FORMAT_VERSION + 2}\n`)
+    const backup = join(data, `backup-format-${FORMAT_VERSION}`)
     expect((await checkStore(backup)).kinds.get('retained messages')?.good).toBe(101)
     expect(await received(backup, 'one')).toEqual(['first', 'second'])
   })
@@ -421,7 +422,7 @@ describe('a store of an older version', () => {
     await filled()
     const failing = new Map([
       [
-        1,
+        FORMAT_VERSION,
         async (backend: Pick<LevelBackend, 'write'>) => {
           const batch = new Batch()
           batch.del(retainedKey('state/1'))
@@ -431,15 +432,17 @@ describe('a store of an older version', () => {
       ],
     ])
     for (let start = 0; start < 2; start++) {
-      await expect(openFolder(data, true, { version: 2, steps: failing })).rejects.toThrow('power cut')
+      await expect(openFolder(data, true, { version: FORMAT_VERSION + 1, steps: failing })).rejects.toThrow('power cut')
     }
-    expect(await readFile(join(data, 'FORMAT'), 'utf8')).toBe('sluice store 1\n')
-    expect((await checkStore(join(data, 'backup-format-1'))).kinds.get('retained messages')?.good).toBe(101)
+    expect(await readFile(join(data, 'FORMAT'), 'utf8')).toBe(`sluice store ${FORMAT_VERSION}\n`)
+    expect((await checkStore(join(data, `backup-format-${FORMAT_VERSION}`))).kinds.get('retained messages')?.good).toBe(
+      101,
+    )
   })
 
   test('that cannot be migrated from is refused, with nothing changed', async () => {
     await filled()
-    await expect(openFolder(data, true, { version: 2, steps: new Map() })).rejects.toMatchObject({
+    await expect(openFolder(data, true, { version: FORMAT_VERSION + 1, steps: new Map() })).rejects.toMatchObject({
       code: 'STORE_OLDER_VERSION',
     })
     expect((await readdir(data)).sort()).toEqual(['FORMAT', 'db'])

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Message } from '../../src/message/message.ts'
 import { Fifo } from '../../src/store/fifo.ts'
 import { metaKey } from '../../src/store/keys.ts'
+import { FORMAT_VERSION } from '../../src/store/level/format-file.ts'
 import { openStore } from '../../src/store/open-store.ts'
 
 let folder: string
@@ -87,7 +88,9 @@ describe('opening a store', () => {
     await writeFile(join(folder, 'FORMAT'), 'sluice store 7\n')
     const error = await failure(folder)
     expect(error.code).toBe('STORE_NEWER_VERSION')
-    expect(error.message).toContain('written by a newer Sluice (format 7, this one reads 1); nothing was changed')
+    expect(error.message).toContain(
+      `written by a newer Sluice (format 7, this one reads ${FORMAT_VERSION}); nothing was changed`,
+    )
     expect((await readdir(folder)).sort()).toEqual(['FORMAT', 'db'])
     expect(await readdir(join(folder, 'db'))).toEqual(['CURRENT'])
     expect(await readFile(join(folder, 'db', 'CURRENT'), 'utf8')).toBe('as it was')
@@ -118,7 +121,7 @@ describe('opening a store', () => {
     await writeFile(join(folder, 'FORMAT.new'), '')
     const store = await openStore({ folder, durability: 'fsync' })
     await store.close()
-    expect(await readFile(join(folder, 'FORMAT'), 'utf8')).toBe('sluice store 1\n')
+    expect(await readFile(join(folder, 'FORMAT'), 'utf8')).toBe(`sluice store ${FORMAT_VERSION}\n`)
   })
 
   test('that is damaged says so', async () => {

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { SluiceError } from '../../base/errors.ts'
 import { Batch } from '../batch.ts'
 import { LevelBackend } from './level-backend.ts'
-import { writeFormat } from './open-folder.ts'
+import { writeFormat } from './format-file.ts'
 
 const BATCH_BYTES = 4 * 1024 * 1024
 

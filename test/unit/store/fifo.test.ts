@@ -3,9 +3,18 @@ import type { Log } from '../../../src/base/log.ts'
 import { silentLog } from '../../../src/base/log.ts'
 import { Message } from '../../../src/message/message.ts'
 import { Batch } from '../../../src/store/batch.ts'
+import { BLOCK_SPAN_MAX } from '../../../src/store/block.ts'
 import { Fifo, type FifoOptions } from '../../../src/store/fifo.ts'
 import { entrySize, type FifoEntry, SETTLED_BYTES } from '../../../src/store/fifo-entry.ts'
-import { entryPrefix, KIND_BODY, KIND_ENTRY, KIND_HEAD, kindKey } from '../../../src/store/keys.ts'
+import {
+  blockDataKey,
+  blockKey,
+  KIND_BLOCK,
+  KIND_BLOCK_DATA,
+  KIND_BODY,
+  KIND_HEAD,
+  kindKey,
+} from '../../../src/store/keys.ts'
 import { storeOver } from '../../../src/store/open-store.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
@@ -302,8 +311,9 @@ describe('a durable FIFO', () => {
     expect([before.bytes, before.count]).toEqual([SETTLED_BYTES, 1])
     await first.commit.flush()
     const store = await restart(backend)
-    const [[, value] = []] = await store.scan(entryPrefix(1, 0), entryPrefix(2, 0), 10)
-    expect(value?.length).toBeLessThan(20)
+    const [[, value] = []] = await store.scan(blockKey(1, 0), blockKey(2, 0), 10)
+    expect(value?.length).toBeLessThan(30)
+    expect(await keysOf(store, KIND_BLOCK_DATA)).toBe(0)
     const fifo = fifoOf(store)
     expect(fifo.bytes).toBe(SETTLED_BYTES)
     const [settled] = await take(fifo)
@@ -314,14 +324,13 @@ describe('a durable FIFO', () => {
     const backend = new HeldBackend()
     const store = await storeOver(backend, 'fsync')
     const fifo = fifoOf(store)
-    fill(fifo, 0, 3000)
+    fill(fifo, 0, 80 * BLOCK_SPAN_MAX)
     await store.commit.flush()
-    for (const entry of (await take(fifo)).slice(0, 2500)) fifo.ack(entry)
+    for (const entry of (await take(fifo)).slice(0, 70 * BLOCK_SPAN_MAX)) fifo.ack(entry)
     await store.commit.flush()
     const found = (await restart(backend)).takeRecovered(1)
-    expect(found?.count).toBe(500)
-    expect(found?.head.headSeq).toBeGreaterThan(2048)
-    expect(found?.head.headSeq).toBeLessThanOrEqual(2501)
+    expect(found?.count).toBe(10 * BLOCK_SPAN_MAX)
+    expect(found?.head.headSeq).toBe(70 * BLOCK_SPAN_MAX + 1)
   })
 
   test('tries again after a second when the disk cannot be read', async () => {
@@ -350,9 +359,12 @@ describe('a durable FIFO', () => {
     const first = await storeOver(backend, 'fsync')
     fill(fifoOf(first), 0, 3)
     await first.commit.flush()
-    const [, key = Buffer.alloc(0)] = await first.scanKeys(entryPrefix(1, 0), entryPrefix(2, 0), 10)
+    const key = blockDataKey(1, 1)
+    const data = (await first.get(key)) ?? Buffer.alloc(0)
+    const record = (data.length - 1) / 3
+    data[1 + record + 16] = 99
     const damage = new Batch()
-    damage.put(key, Buffer.from([99, 0, 0, 0, 0, 0]))
+    damage.put(key, data)
     await new Promise((resolve) => backend.write(damage, resolve))
     const errors: string[] = []
     const log: Log = { ...silentLog, error: (_, what) => errors.push(what) }
@@ -370,7 +382,7 @@ describe('a FIFO with damage on disk', () => {
     fill(fifoOf(first), 0, 1501)
     await first.commit.flush()
     const damage = new Batch()
-    const keys = await first.scanKeys(entryPrefix(1, 0), entryPrefix(2, 0), 1500)
+    const keys = (await first.scanKeys(blockDataKey(1, 0), blockDataKey(2, 0), 10)).slice(0, -1)
     const store = await restart(backend)
     for (const key of keys) change(damage, key)
     await new Promise((resolve) => backend.write(damage, resolve))
@@ -383,16 +395,16 @@ describe('a FIFO with damage on disk', () => {
     fifo.onReady = () => ready++
     expect(fifo.next()).toBeUndefined()
     await until(() => ready > 0)
-    expect([text(fifo.next()), fifo.count]).toEqual(['1500', 1])
+    expect([text(fifo.next()), fifo.count]).toEqual(['1280', 221])
   })
 
   test('counts right when entries are missing', async () => {
     const fifo = await damaged((batch, key) => batch.del(key))
     expect(fifo.count).toBe(1501)
-    expect((await take(fifo)).map(text)).toEqual(['1500'])
+    expect((await take(fifo)).map(text)).toEqual(Array.from({ length: 221 }, (_, i) => `${1280 + i}`))
     expect(fifo.next()).toBeUndefined()
     await until(() => !fifo.loading)
-    expect([fifo.count, fifo.bytes]).toEqual([1, entrySize(message('1500'))])
+    expect([fifo.count, fifo.bytes]).toEqual([221, 221 * entrySize(message('1500'))])
     fifo.push(message('new'), 1)
     expect(text(fifo.next())).toBe('new')
   })
@@ -405,13 +417,13 @@ describe('a message in several FIFOs', () => {
     const fifos = Array.from({ length: 100 }, (_, i) => fifoOf(store, {}, i + 1))
     for (const fifo of fifos) fifo.push(shared, 1)
     await store.commit.flush()
-    expect([await keysOf(store, KIND_ENTRY), await keysOf(store, KIND_BODY)]).toEqual([100, 1])
+    expect([await keysOf(store, KIND_BLOCK), await keysOf(store, KIND_BODY)]).toEqual([100, 1])
     for (const fifo of fifos.slice(1)) fifo.ack(fifo.next() as FifoEntry)
     await store.commit.flush()
     expect(await keysOf(store, KIND_BODY)).toBe(1)
     fifos[0]?.ack(fifos[0].next() as FifoEntry)
     await store.commit.flush()
-    expect([await keysOf(store, KIND_ENTRY), await keysOf(store, KIND_BODY)]).toEqual([0, 0])
+    expect([await keysOf(store, KIND_BLOCK), await keysOf(store, KIND_BODY)]).toEqual([0, 0])
   })
 
   test('is stored within the entry when only one is left as the batch is formed', async () => {
@@ -422,7 +434,7 @@ describe('a message in several FIFOs', () => {
     two.push(shared, 1)
     one.ack(one.next() as FifoEntry)
     await store.commit.flush()
-    expect([await keysOf(store, KIND_ENTRY), await keysOf(store, KIND_BODY)]).toEqual([1, 0])
+    expect([await keysOf(store, KIND_BLOCK), await keysOf(store, KIND_BODY)]).toEqual([1, 0])
   })
 
   test('is one object again when several load it after a restart', async () => {
@@ -469,7 +481,7 @@ describe('a message in several FIFOs', () => {
 
 describe('a destroyed FIFO', () => {
   const empty = async (store: Store): Promise<boolean> =>
-    (await store.scanKeys(kindKey(KIND_HEAD), kindKey(KIND_BODY + 1), 1)).length === 0
+    (await store.scanKeys(kindKey(KIND_HEAD), kindKey(KIND_BLOCK_DATA + 1), 1)).length === 0
 
   test('leaves nothing on disk, of what is in memory and of what is not', async () => {
     const store = await storeOver(new HeldBackend(), 'fsync')
@@ -497,7 +509,7 @@ describe('a destroyed FIFO', () => {
     await first.commit.flush()
     before.destroy()
     await first.commit.flush()
-    expect(await keysOf(first, KIND_ENTRY)).toBe(5000)
+    expect(await keysOf(first, KIND_BLOCK)).toBe(20)
     backend.held = true
     const store = await restart(backend)
     backend.complete()
@@ -516,7 +528,7 @@ describe('a destroyed FIFO', () => {
     const store = await restart(backend)
     const kept = fifoOf(store, {}, 2)
     store.destroyUnclaimed()
-    while ((await keysOf(store, KIND_ENTRY)) > 10) await store.commit.flush()
+    while ((await keysOf(store, KIND_BLOCK)) > 1) await store.commit.flush()
     await store.commit.flush()
     expect(await keysOf(store, KIND_HEAD)).toBe(1)
     expect((await take(kept)).length).toBe(10)
