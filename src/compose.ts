@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { AedesOptions } from 'aedes'
 import { ControlServer } from './admin/control-server.ts'
+import { queueCommands } from './admin/queue-commands.ts'
 import { declareConfigured } from './admin/queue-declare.ts'
 import { type Definitions, readDefinitions } from './admin/queue-definitions.ts'
 import { storeBackup } from './admin/store-backup.ts'
@@ -23,7 +24,7 @@ import { GroupBacklogs } from './session/mqtt/group-backlogs.ts'
 import { Flusher } from './session/mqtt/outbox.ts'
 import { MqttSessionPort } from './session/mqtt/session-port.ts'
 import { Sessions } from './session/mqtt/sessions.ts'
-import { damaged } from './store/level/open-folder.ts'
+import { damaged } from './store/level/folder-errors.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 
@@ -75,8 +76,8 @@ async function start(options: ComposeOptions, store: Store, clock: Clock, defini
   const broker = new Broker(options.aedes, { config, clock, log, router: new Router(), store })
   const { sessions, backlogs } = assemble(broker, options.authenticators)
   const sys = new SysTopics(broker, sessions)
-  const listeners: Listener[] = []
   watchStore(broker, () => sys.storeChanged())
+  const listeners: Listener[] = []
   const control = new ControlServer(log)
   broker.onClose(async () => {
     sys.stop()
@@ -109,6 +110,7 @@ async function start(options: ComposeOptions, store: Store, clock: Clock, defini
   )
   if (config.durability !== 'memory' && options.store === undefined) {
     control.on('store.backup', storeBackup(store))
+    for (const [name, command] of queueCommands(broker.queues.engine)) control.on(name, command)
     await control.listen(config.data)
   }
   try {
@@ -170,12 +172,12 @@ function watchStore(broker: Broker, changed: () => void = () => {}): void {
   commit.onFailure = (error) => {
     broker.counters.storeFailures++
     broker.log.error({ err: error }, 'the store cannot write: nothing is acknowledged until it can; is the disk full?')
-  }
     changed()
   }
   commit.onRecovery = () => {
     broker.log.info({}, 'the store writes again')
     changed()
+  }
 }
 
 /** Counts refused connections, and tells of them once a second at most: whoever brings so many could fill the disk. */

@@ -36,7 +36,8 @@ export class ControlClient {
     } catch (cause) {
       throw new SluiceError(
         'CONTROL_NO_BROKER',
-        `no broker is running on ${folder}; name its data folder with --data, and run this as the broker's user`,
+        `no broker is running on ${folder}; name its data folder with --data, and run this as the broker's user; ` +
+          'one that was started with --memory cannot be asked',
         { cause },
       )
     } finally {

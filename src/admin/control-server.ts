@@ -4,10 +4,14 @@ import { SluiceError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { type ControlReply, type ControlRequest, LineReader, socketPath } from './control-socket.ts'
 
-/** Does what a command asks; what it throws is told to who asked. `progress` may be called at any time before. */
+/**
+ * Does what a command asks; what it throws is told to who asked. `progress` may be called at any time before; `gone` is
+ * aborted when nobody waits for the answer any more.
+ */
 export type ControlCommand = (
   given: Readonly<Record<string, unknown>>,
   progress: (what: unknown) => void,
+  gone: AbortSignal,
 ) => Promise<unknown>
 
 const CONNECTIONS_MAX = 16
@@ -49,7 +53,10 @@ export class ControlServer {
       await chmod(path, 0o600)
       server.unref()
     } catch (error) {
-      this.log.warn({ folder, err: error }, 'no control socket: sluice store backup will not reach this broker')
+      this.log.warn(
+        { folder, err: error },
+        'no control socket: sluice store backup and sluice queue will not reach this broker',
+      )
     }
   }
 
@@ -72,12 +79,16 @@ export class ControlServer {
     const lines = new LineReader()
     let open = 0
     socket.on('error', () => socket.destroy())
-    socket.on('close', () => this.sockets.delete(socket))
+    const gone = new AbortController()
+    socket.on('close', () => {
+      this.sockets.delete(socket)
+      gone.abort()
+    })
     socket.on('data', (chunk) => {
       try {
         for (const line of lines.push(chunk)) {
           if (++open > REQUESTS_MAX) throw new RangeError('too many requests at once')
-          void this.answer(line, (reply) => send(socket, reply)).then(() => open--)
+          void this.answer(line, (reply) => send(socket, reply), gone.signal).then(() => open--)
         }
       } catch (error) {
         this.log.warn({ err: error }, 'closed a control connection that sent nonsense')
@@ -86,7 +97,7 @@ export class ControlServer {
     })
   }
 
-  private async answer(line: string, send: (reply: ControlReply) => void): Promise<void> {
+  private async answer(line: string, send: (reply: ControlReply) => void, gone: AbortSignal): Promise<void> {
     let id = 0
     try {
       const request = parseRequest(line)
@@ -95,7 +106,8 @@ export class ControlServer {
       if (command === undefined) {
         throw new SluiceError('CONTROL_UNKNOWN_COMMAND', `this broker does not know the command '${request.command}'`)
       }
-      send({ id, result: (await command(request.arguments, (progress) => send({ id, progress }))) ?? null })
+      const result = await command(request.arguments, (progress) => send({ id, progress }), gone)
+      send({ id, result: result ?? null })
     } catch (error) {
       const code = error instanceof SluiceError ? error.code : 'CONTROL_FAILED'
       if (!(error instanceof SluiceError)) this.log.error({ err: error }, 'a control command failed')

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { SluiceError } from '../base/errors.ts'
+import { addQueueCommand } from './queue.ts'
 import type { StartBroker } from './running-broker.ts'
 import { addStartCommand } from './start.ts'
 import { addStoreCommand } from './store.ts'
@@ -10,6 +11,7 @@ const HELP = `
 Start with:
   sluice start --memory       try it without leaving anything behind
   sluice start --help         all that can be set
+  sluice queue --help         look at queues and manage them, while the broker runs
   sluice store --help         check, repair, back up and restore what is on disk
 `
 
@@ -34,6 +36,7 @@ export async function runCommand(
     .exitOverride()
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: () => {} })
   addStartCommand(program, terminal, loadBroker)
+  addQueueCommand(program, terminal)
   addStoreCommand(program, terminal)
   for (const command of program.commands) command.copyInheritedSettings(program).helpOption('--help', 'print this help')
   try {

@@ -2,6 +2,8 @@
 export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly isErrorTty: boolean
+  /** Width of what `out` writes to; undefined: it is no terminal. */
+  readonly columns?: number | undefined
   out(text: string): void
   err(text: string): void
   /** Ends the process at once. */
@@ -18,6 +20,7 @@ process.stderr.on('error', () => {})
 export const processTerminal: Terminal = {
   environment: process.env,
   isErrorTty: process.stderr.isTTY === true,
+  columns: process.stdout.isTTY ? process.stdout.columns : undefined,
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   exit: (code) => process.exit(code),

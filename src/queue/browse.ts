@@ -15,23 +15,27 @@ export interface Browsed {
 }
 
 /**
- * Up to `max` ready messages in the order in which they would be handed out. Nothing changes by it: no message is
- * taken, none that has expired is dropped, and nothing counts as used. `handedOut`: those that are not ready.
+ * Up to `max` ready messages in the order in which they would be handed out, and none after their payloads have come to
+ * `bytesMax` bytes. Nothing changes by it: no message is taken, none that has expired is dropped, and nothing counts as
+ * used. `handedOut`: those that are not ready.
  */
 export async function browse(
   store: Store,
   contents: QueueContents,
   handedOut: ReadonlySet<{ readonly entry: FifoEntry }>,
   max: number,
+  bytesMax: number,
 ): Promise<Browsed[]> {
   const found: Browsed[] = []
+  let bytes = 0
+  const isEnough = (): boolean => found.length >= max || bytes >= bytesMax
   const { fifos } = contents.backlog
   const taken = new Set<string>()
   const nowMs = store.clock.now()
   for (const { entry } of handedOut) taken.add(`${contents.backlog.levelOf(entry)}/${entry.seq}`)
   // What is in memory alone so far is on disk then; unless nothing ever is.
   if (fifos.some((fifo) => fifo.readyCount > fifo.ready.length)) await store.commit.flush()
-  for (let level = fifos.length - 1; level >= 0 && found.length < max; level--) {
+  for (let level = fifos.length - 1; level >= 0 && !isEnough(); level--) {
     const fifo = fifos[level]
     if (fifo === undefined) continue
     let lastSeq = 0
@@ -44,6 +48,7 @@ export async function browse(
       if (contents.isOver({ seq, message: each.message, mark: each.mark, identifiers: each.identifiers }, nowMs)) return
       const deliveryCount = contents.deliveryCountOf(seq, level)
       const { message } = each
+      bytes += message.payload.length
       found.push({
         message,
         enqueuedMs: enqueuedMs(each),
@@ -51,13 +56,13 @@ export async function browse(
         deliveryCount,
       })
     }
-    for (let entry = fifo.ready.first; entry !== undefined && found.length < max; entry = entry.next) {
+    for (let entry = fifo.ready.first; entry !== undefined && !isEnough(); entry = entry.next) {
       add(entry.seq, entry, entry.redelivered)
     }
-    if (found.length >= max || fifo.readyCount <= fifo.ready.length) continue
+    if (isEnough() || fifo.readyCount <= fifo.ready.length) continue
     for await (const stored of storedEntries(store, fifo.fifoId, lastSeq + 1)) {
       if (!taken.has(`${level}/${stored.seq}`)) add(stored.seq, stored, false)
-      if (found.length >= max) break
+      if (isEnough()) break
     }
   }
   return found

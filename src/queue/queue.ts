@@ -169,8 +169,8 @@ export class Queue implements Destination {
   }
 
   /** Up to `max` ready messages from the front, read from disk where need be: nothing changes by it. */
-  browse(max: number): Promise<Browsed[]> {
-    return browse(this.store, this.contents, this.unacknowledged, max)
+  browse(max: number, bytesMax = Number.POSITIVE_INFINITY): Promise<Browsed[]> {
+    return browse(this.store, this.contents, this.unacknowledged, max, bytesMax)
   }
 
   /** One more message would be refused, or push out another. */
