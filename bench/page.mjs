@@ -14,10 +14,11 @@ ${measured.map(({ part, result }) => part.section(result)).join('\n\n')}
 ## How to run it again
 
 \`\`\`sh
-sudo apt-get install mosquitto
+sudo apt-get install mosquitto rabbitmq-server
 npm run bench                         # messages and queues; writes their parts of this page
 npm run bench -- --load               # the load gates; writes their part
-npm run bench -- --quick              # messages in under a minute, writes nothing
+npm run bench -- --only queues        # the rows of queues; writes their part
+npm run bench -- --quick              # without RabbitMQ, in about a minute; writes nothing
 npm run bench -- --load --quick       # the load gates in small, writes nothing
 npm run bench -- --only pairs-qos1 --rounds 3 --seconds 2
 npm run bench -- --load --only soak   # one gate; writes its rows
