@@ -215,6 +215,15 @@ describe('checking a store', () => {
     expect(damage[0]).toMatch(/^file db\/\d+\.ldb: 1 damaged block \(at byte \d+\)$/)
   })
 
+  test('takes a table that a compaction has left half written, and that is in no manifest, for no damage', async () => {
+    await filled()
+    const bytes = await readFile(await intoTables())
+    await writeFile(join(data, 'db', '900000.ldb'), bytes.subarray(0, 20))
+    expect((await checkStore(data)).damage).toEqual([])
+    await writeFile(await intoTables(), bytes.subarray(0, 20))
+    expect((await checkStore(data)).damage[0]).toMatch(/^file db\/\d+\.ldb: cannot be read: it is cut off$/)
+  })
+
   test('finds a changed byte in the log, and takes a record that was cut off for none', async () => {
     await filled()
     const log = join(data, 'db', (await readdir(join(data, 'db'))).find((name) => name.endsWith('.log')) ?? '')

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { liveTables } from './live-tables.ts'
 import { damagedRecords } from './log-file.ts'
 import { checkTable, type DamagedBlock } from './table-file.ts'
 
@@ -12,7 +13,7 @@ export interface FileDamage {
 
 export const TABLE_PATTERN = /\.(ldb|sst)$/
 
-/** Compares every checksum in the files of a LevelDB folder; changes nothing. */
+/** Compares every checksum in the files that belong to a LevelDB folder; changes nothing. */
 export async function findFileDamage(folder: string): Promise<FileDamage[]> {
   const found: FileDamage[] = []
   const names = (await readdir(folder)).sort()
@@ -20,8 +21,10 @@ export async function findFileDamage(folder: string): Promise<FileDamage[]> {
   if (!names.includes('CURRENT') && hasData) {
     found.push({ file: 'CURRENT', what: 'is missing, so that nothing of the database is found', blocks: [] })
   }
+  const live = await liveTables(folder)
   for (const file of names) {
     if (TABLE_PATTERN.test(file)) {
+      if (live?.has(Number.parseInt(file, 10)) === false) continue
       const { unreadable, blocks } = checkTable(await readFile(join(folder, file)))
       if (unreadable !== undefined) found.push({ file, what: `cannot be read: ${unreadable}`, blocks: [] })
       else if (blocks.length > 0) {

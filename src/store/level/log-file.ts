@@ -2,6 +2,9 @@ import { maskedChecksum } from './checksum.ts'
 
 const BLOCK_BYTES = 32 * 1024
 const HEADER_BYTES = 7
+const FULL = 1
+const FIRST = 2
+const LAST = 4
 
 /**
  * Where records of a LevelDB log are damaged (leveldb, doc/log_format.md). A record that the end of the file cuts off is
@@ -32,6 +35,27 @@ export function damagedRecords(bytes: Buffer): number[] {
     }
   }
   return found
+}
+
+/** The records of a log whose end may be cut off. Throws RangeError where one before it is damaged. */
+export function* logRecords(bytes: Buffer): Generator<Buffer> {
+  if (damagedRecords(bytes).length > 0) throw new RangeError('a log is damaged')
+  let parts: Buffer[] = []
+  for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
+    const left = BLOCK_BYTES - (at % BLOCK_BYTES)
+    const length = bytes.readUInt16LE(at + 4)
+    const type = bytes[at + 6] ?? 0
+    const end = at + HEADER_BYTES + length
+    if (left < HEADER_BYTES || type === 0) {
+      at += left
+      continue
+    }
+    if (end > bytes.length) return
+    if (type === FULL || type === FIRST) parts = []
+    parts.push(bytes.subarray(at + HEADER_BYTES, end))
+    if (type === FULL || type === LAST) yield Buffer.concat(parts)
+    at = end
+  }
 }
 
 function isZero(bytes: Buffer, start: number, end: number): boolean {

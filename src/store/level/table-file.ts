@@ -1,5 +1,6 @@
 import { maskedChecksum } from './checksum.ts'
 import { unsnappy } from './snappy.ts'
+import { Varints } from './varints.ts'
 
 /** A block of a LevelDB table whose checksum is wrong: `bytes[typeAt]` follows its data. */
 export interface DamagedBlock {
@@ -72,25 +73,5 @@ function* indexEntries(block: Buffer): Generator<{ offset: number; size: number 
     const value = new Varints(block, read.at)
     yield { offset: value.next(), size: value.next() }
     read.at += valueBytes
-  }
-}
-
-class Varints {
-  at: number
-  private readonly bytes: Buffer
-
-  constructor(bytes: Buffer, at: number) {
-    this.bytes = bytes
-    this.at = at
-  }
-
-  next(): number {
-    let value = 0
-    for (let factor = 1; ; factor *= 128) {
-      const byte = this.bytes[this.at++]
-      if (byte === undefined || factor > 2 ** 49) throw new RangeError('a number is cut off')
-      value += (byte & 0x7f) * factor
-      if (byte < 0x80) return value
-    }
   }
 }
