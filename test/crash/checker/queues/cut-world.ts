@@ -79,7 +79,9 @@ export class CutWorld {
   async leftovers(): Promise<string[]> {
     await this.settle()
     const { good, leftovers, damaged } = await accountOf(await this.disk.all())
-    const left = KINDS_OF_MESSAGES.filter((kind) => good.has(kind)).map((kind) => `${good.get(kind)} ${kind}`)
+    const left = KINDS_OF_MESSAGES.filter((kind) => (good.get(kind) ?? 0) > 0).map(
+      (kind) => `${good.get(kind)} ${kind}`,
+    )
     return [...left, ...leftovers, ...damaged]
   }
 }

@@ -84,7 +84,7 @@ export class Ledger {
     const fate = this.fateOf(name)
     fate.deliveries++
     const copies = this.copiesOf(sent)
-    if (this.finals(fate, name) >= copies) {
+    if (this.finals(fate, name, copies) >= copies) {
       this.violation(`gave out ${name} (${describe(sent)}) again after its answer was committed: ${this.story(name)}`)
     }
     const { count = fate.count } = given
@@ -128,7 +128,8 @@ export class Ledger {
       fate.rejectedAtMs = atMs
     }
     const sent = this.sent.get(name)
-    if (sent !== undefined && this.finals(fate, name) > this.copiesOf(sent)) {
+    const copies = sent === undefined ? 0 : this.copiesOf(sent)
+    if (sent !== undefined && this.finals(fate, name, copies) > copies) {
       this.violation(`was answered ${name} (${describe(sent)}) too often: ${this.story(name)}`)
     }
   }
@@ -209,9 +210,10 @@ export class Ledger {
     return sent.qos === 2 || this.plan.name === 'once' ? 1 : sent.sends
   }
 
-  /** Copies that can no longer come. */
-  private finals(fate: Fate, name: string): number {
-    const rejected = Math.floor(fate.rejects / this.rejectsMax)
+  /** So many copies at least can no longer come. */
+  private finals(fate: Fate, name: string, copies: number): number {
+    // Each of them may have been rejected before and tried again.
+    const rejected = Math.max(0, fate.rejects - copies * (this.rejectsMax - 1))
     return fate.acks + Math.max(rejected, this.dead?.acksOf(name) ?? 0)
   }
 

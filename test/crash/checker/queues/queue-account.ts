@@ -10,7 +10,7 @@ export type Rows = readonly (readonly [key: Buffer, value: Buffer])[]
 
 /** What a store holds, as `sluice store check` sees it. */
 export interface QueueAccount {
-  /** Keys of each kind. */
+  /** Keys of each kind, or messages where a key has several. */
   readonly good: ReadonlyMap<string, number>
   readonly leftovers: readonly string[]
   readonly damaged: readonly string[]
@@ -24,9 +24,9 @@ export async function accountOf(rows: Rows): Promise<QueueAccount> {
   const good = new Map<string, number>()
   const leftovers: string[] = []
   const damaged: string[] = []
-  await accountFor(backend, recordKinds, (key, _value, { state, kind, why }) => {
+  await accountFor(backend, recordKinds, (key, _value, { state, kind, why, count = 1 }) => {
     const text = `${kind} ${key.toString('hex')}: ${why}`
-    if (state === 'good') good.set(kind, (good.get(kind) ?? 0) + 1)
+    if (state === 'good') good.set(kind, (good.get(kind) ?? 0) + count)
     else if (state === 'leftover') leftovers.push(text)
     else damaged.push(text)
   })
