@@ -11,7 +11,7 @@ const HELP = `
 Start with:
   sluice start --memory       try it without leaving anything behind
   sluice start --help         all that can be set
-  sluice queue --help         look at queues and manage them, while the broker runs
+  sluice queue --help         look at a running broker's queues, and manage them
   sluice store --help         check, repair, back up and restore what is on disk
 `
 
@@ -32,6 +32,10 @@ export async function runCommand(
     .version(version(), '--version', 'print the version')
     .helpOption('--help', 'print this help')
     .helpCommand(false)
+    // All commands have options: to say so for each leaves no room for what it does.
+    .configureHelp({
+      subcommandTerm: (command) => `${command.name()} ${command.usage().replace(/\[options\] ?/, '')}`.trimEnd(),
+    })
     .addHelpText('after', HELP)
     .exitOverride()
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: () => {} })

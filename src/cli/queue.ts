@@ -9,7 +9,7 @@ const JSON_FLAG = ['--json', 'print JSON for scripts'] as const
 
 const EXAMPLES = `
 Examples:
-  sluice queue list                                  all queues: length, lag, rates
+  sluice queue list                                  length, lag, rates
   sluice queue declare orders --bind 'order/#' --argument maxLength=1000
   sluice queue bind orders 'shop/+/order'            topic filters of MQTT
   sluice queue bind orders --exchange logs --key k   any other exchange
@@ -35,7 +35,7 @@ type Ask = (command: string, given: object, progress?: (what: unknown) => void) 
 /** `sluice queue …`: asks the broker that runs on a data folder, over its control socket. */
 export function addQueueCommand(program: Command, terminal: Terminal): void {
   const queue = program.command('queue').description("look at a running broker's queues, and manage them")
-  queue.addHelpText('after', EXAMPLES)
+  queue.addHelpText('after', EXAMPLES).helpCommand(false)
   const add = (name: string, description: string): Command =>
     queue
       .command(name)
@@ -63,7 +63,7 @@ export function addQueueCommand(program: Command, terminal: Terminal): void {
     say(terminal, flags, result, `deleted ${messages(result.purged)} from ${visible(name)}`)
   })
   addBindingCommands(add, terminal)
-  add('declare <queue>', 'make a queue; one that is there has to be the same')
+  add('declare <queue>', 'make a queue, or see that it is there')
     .option('--argument <name=value>', 'maxLength=1000, x-max-length=1000, …; may be repeated', collect, [])
     .option('--bind <filter>', 'topic filter of MQTT; may be repeated', collect, [])
     .option('--transient', 'gone with the broker, messages in memory')
@@ -74,7 +74,7 @@ export function addQueueCommand(program: Command, terminal: Terminal): void {
       const result = (await asking(flags)('queue.declare', given)) as { created: boolean }
       say(terminal, flags, result, `${visible(name)} ${result.created ? 'is there now' : 'was there already'}`)
     })
-  add('delete <queue>', 'delete a queue with its messages and bindings')
+  add('delete <queue>', 'delete it with its messages and bindings')
     .option('--if-empty', 'only when no message is ready')
     .option('--if-unused', 'only when it has no consumer')
     .action(async (name: string, flags: Flags & { ifEmpty?: true; ifUnused?: true }) => {
@@ -82,7 +82,7 @@ export function addQueueCommand(program: Command, terminal: Terminal): void {
       const result = (await asking(flags)('queue.delete', { queue: name, ifEmpty, ifUnused })) as { deleted: number }
       say(terminal, flags, result, `deleted ${visible(name)} with ${messages(result.deleted)}`)
     })
-  add('move <from> <to>', 'move messages that are ready from the front of one queue to the end of another')
+  add('move <from> <to>', 'move ready messages to the end of another queue')
     .option('--count <number>', 'how many (default: all that are ready now)')
     .action((from: string, to: string, flags: Flags & { count?: string }) => move(terminal, from, to, flags))
   for (const command of queue.commands) command.copyInheritedSettings(queue).helpOption('--help', 'print this help')
@@ -97,7 +97,7 @@ interface DeclareFlags extends Flags {
 
 function addBindingCommands(add: (name: string, description: string) => Command, terminal: Terminal): void {
   for (const [name, description] of [
-    ['bind', 'have a queue get what is published to topics, or to an exchange'],
+    ['bind', 'get what is published to topics, or to an exchange'],
     ['unbind', 'take bindings away'],
   ] as const) {
     add(`${name} <queue> [filters...]`, description)

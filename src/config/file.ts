@@ -1,5 +1,15 @@
 import { readFile } from 'node:fs/promises'
-import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument } from 'yaml'
+import {
+  type Document,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type ParsedNode,
+  parseDocument,
+  type Scalar,
+} from 'yaml'
 import { UsageError } from '../base/errors.ts'
 
 /** A config file as read: plain values, and where in the file each of them stands. */
@@ -22,7 +32,8 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
 
 export function parseConfigFile(file: string, text: string): ConfigFile {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  // The parser would compare each key with all others: ten thousand queues would take it a second.
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false })
   const where = (offset: number): string => {
     const { line, col } = lines.linePos(offset)
     return `${file}:${line}:${col}`
@@ -32,10 +43,28 @@ export function parseConfigFile(file: string, text: string): ConfigFile {
     const sentence = error.message.split('\n')[0] ?? error.message
     throw new UsageError('CONFIG_NOT_YAML', `${where(error.pos[0])} not valid YAML: ${sentence}`, error)
   }
+  const twice = repeatedKey(document.contents)
+  if (twice !== undefined) {
+    throw new UsageError('CONFIG_NOT_YAML', `${where(twice.range[0])} not valid YAML: Map keys must be unique`)
+  }
   return {
     value: plainValue(document, file),
     position: (path, key) => where(offsetOf(document, path, key)),
   }
+}
+
+/** The first key that stands in its map a second time. */
+function repeatedKey(node: ParsedNode | null): Scalar.Parsed | undefined {
+  if (isSeq(node)) return node.items.map(repeatedKey).find((found) => found !== undefined)
+  if (!isMap(node)) return undefined
+  const seen = new Set<unknown>()
+  for (const { key, value } of node.items) {
+    if (isScalar(key) && seen.has(key.value)) return key
+    if (isScalar(key)) seen.add(key.value)
+    const below = repeatedKey(value)
+    if (below !== undefined) return below
+  }
+  return undefined
 }
 
 function plainValue(document: Document.Parsed, file: string): unknown {
