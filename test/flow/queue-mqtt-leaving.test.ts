@@ -23,7 +23,7 @@ async function consumed(flow: QueueFlow, count: number): Promise<string[]> {
   })
 }
 
-async function holding(flow: QueueFlow, client: RawClient): Promise<void> {
+async function holding(client: RawClient): Promise<void> {
   await client.subscribe('$queue/jobs', 1)
   for (const payload of ['1', '2']) await client.expect('publish', { payload })
 }
@@ -43,7 +43,7 @@ describe('what a consumer has not answered is ready again at its old place, coun
     flow.declare('jobs')
     await flow.fill('jobs', ...JOBS)
     const consumer = await flow.connect({ clientId: 'c', properties: { receiveMaximum: 2 } })
-    await holding(flow, consumer)
+    await holding(consumer)
     await way(flow, consumer)
     await settled(flow)
     expect(await consumed(flow, 4)).toEqual(['1:1', '2:1', '3:0', '4:0'])
@@ -54,7 +54,7 @@ describe('what a consumer has not answered is ready again at its old place, coun
     flow.declare('jobs')
     await flow.fill('jobs', ...JOBS)
     const consumer = await flow.resume({ clientId: 'c', properties: { receiveMaximum: 2 } })
-    await holding(flow, consumer)
+    await holding(consumer)
     const again = await flow.connect({ clientId: 'c', clean: true })
     expect(await consumed(flow, 4)).toEqual(['1:1', '2:1', '3:0', '4:0'])
     await again.expectNothing()
