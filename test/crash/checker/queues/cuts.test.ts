@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { CutWorld } from './cut-world.ts'
+import { moveMessages } from '../../../../src/admin/queue-move.ts'
 import { argumentsOf } from '../../../../src/queue/queues.ts'
+import { CutWorld } from './cut-world.ts'
 
 const SYNCS_MAX = 60
+const MANY = 1_200
 
 interface Step {
   readonly name: string
@@ -25,6 +27,13 @@ function queueAndDead(args: Record<string, unknown>, ...texts: string[]): Step['
     world.declare('q', { ...DEAD, ...args })
     for (const text of texts) world.publish('q', text)
   }
+}
+
+/** More than fits into memory without a consumer, and into one slice of a move. */
+async function many(world: CutWorld): Promise<void> {
+  world.declare('q')
+  for (let index = 0; index < MANY; index++) world.publish('q', String(index))
+  await world.settle()
 }
 
 const both: Step['found'] = async (world) => {
@@ -153,6 +162,39 @@ const steps: readonly Step[] = [
     },
     after: { q: [], dead: [], bindings: 0, kinds: [] },
     undone: [{ q: ['a', 'late'], dead: [], bindings: 1, kinds: [0x31, 0x32, 0x35] }],
+  },
+  {
+    name: 'while a long queue is deleted, which takes many turns',
+    before: many,
+    act: (world) => void world.queues.deleteQueue('q'),
+    found: async (world) => (await world.drain('q')).length,
+    after: 0,
+    undone: [MANY],
+  },
+  {
+    name: 'while a long queue is purged, which takes many turns',
+    before: many,
+    act: (world) => void world.queues.queue('q').purge(),
+    found: async (world) => (await world.drain('q')).length,
+    after: 0,
+    undone: [MANY],
+  },
+  {
+    name: 'while messages are moved to another queue',
+    before: async (world) => {
+      world.declare('to')
+      await many(world)
+    },
+    act: async (world) => {
+      await moveMessages(world.queues)({ from: 'q', to: 'to' }, () => {}, new AbortController().signal)
+    },
+    found: async (world) => {
+      const moved = await world.drain('to')
+      const all = [...moved, ...(await world.drain('q'))]
+      return { inOrder: all.every((text, index) => text === String(index)), count: all.length, any: moved.length > 0 }
+    },
+    after: { inOrder: true, count: MANY, any: true },
+    undone: [{ inOrder: true, count: MANY, any: false }],
   },
   {
     name: 'while a message takes the place of an older one with its key',

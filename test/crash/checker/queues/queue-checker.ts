@@ -43,10 +43,11 @@ export async function checkQueues(
   const journal = new Journal()
   const stage = new Stage(world, journal, random.fork())
   const sent = new Map<string, QueueSent>()
+  const serials = new Map<string, number>()
   const publishers = [
-    new QueuePublisher(stage, 'queuer 4', 4, sent),
-    new QueuePublisher(stage, 'queuer 5', 5, sent),
-    new QueuePublisher(stage, 'queuer 31', 3, sent),
+    new QueuePublisher(stage, 'queuer 4', 4, sent, serials),
+    new QueuePublisher(stage, 'queuer 5', 5, sent, serials),
+    new QueuePublisher(stage, 'queuer 31', 3, sent, serials),
   ]
   const ledgers = makeLedgers(journal, sent)
   const workers = ledgers.flatMap((ledger) =>

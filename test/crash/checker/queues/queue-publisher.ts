@@ -3,13 +3,14 @@ import { Device } from '../device.ts'
 import type { Random } from '../random.ts'
 import { pause, type Stage } from '../stage.ts'
 import type { QueueSent } from './ledger.ts'
+import { DIRECT_TOPIC } from './topology.ts'
 
 const WINDOW = 20
 const TOPICS = 3
 const PADDING_BYTES_MAX = 300
 const DELAY_MS_MAX = 300
 /** Only version 5 hears of a refusal, and has user properties. */
-const PREFIXES = ['jobs', 'jobs', 'jobs', 'value']
+const PREFIXES = ['jobs', 'jobs', 'jobs', 'value', DIRECT_TOPIC]
 const PREFIXES_OF_5 = [...PREFIXES, 'refuse', 'once', 'later']
 
 /** Publishes at QoS 1 and 2 to topics that lead to queues, until told to end; loses its connection now and then. */
@@ -18,12 +19,20 @@ export class QueuePublisher {
   private readonly device: Device
   private readonly random: Random
   private readonly sent: Map<string, QueueSent>
-  private readonly serials = new Map<string, number>()
+  /** Shared by all publishers, as is one of the topics. */
+  private readonly serials: Map<string, number>
   private place = 0
 
-  constructor(stage: Stage, name: string, version: ProtocolVersion, sent: Map<string, QueueSent>) {
+  constructor(
+    stage: Stage,
+    name: string,
+    version: ProtocolVersion,
+    sent: Map<string, QueueSent>,
+    serials: Map<string, number>,
+  ) {
     this.stage = stage
     this.sent = sent
+    this.serials = serials
     this.random = stage.random.fork()
     this.device = new Device(stage, name, { version, expirySeconds: 3600 })
   }
@@ -53,7 +62,7 @@ export class QueuePublisher {
     const { counts } = stage.journal
     const prefixes = device.version === 5 ? PREFIXES_OF_5 : PREFIXES
     const prefix = prefixes[random.below(prefixes.length)] ?? ''
-    const topic = `${prefix}/${device.name}/${random.below(TOPICS)}`
+    const topic = prefix === DIRECT_TOPIC ? prefix : `${prefix}/${device.name}/${random.below(TOPICS)}`
     const serial = (this.serials.get(topic) ?? 0) + 1
     this.serials.set(topic, serial)
     // What is sent again at QoS 1 comes behind newer values.

@@ -5,7 +5,7 @@ import { keyOfFilter } from '../../../../src/message/key-topic.ts'
 export interface QueuePlan {
   readonly name: string
   readonly arguments: Readonly<Record<string, unknown>>
-  /** Topic filters; empty: it is reached by the dead-letter exchange only. */
+  /** Topic filters; empty: it is reached by the dead-letter exchange, or under its name. */
   readonly filters: readonly string[]
   /** Whether a message to this topic belongs into it. */
   readonly takes: (topic: string) => boolean
@@ -24,6 +24,8 @@ export const DEAD_EXCHANGE = 'dead'
 /** Where consumers publish to, to hear that all they have said before is on disk. */
 export const MARK_TOPIC = 'mark'
 const MARK_QUEUE = 'marks'
+/** Where messages enter a queue without a binding. */
+export const DIRECT_TOPIC = '$queue/direct'
 export const RETRY_DELAYS_MS = [15, 40]
 export const DELIVERY_LIMIT = 2
 export const DAY_MS = 86_400_000
@@ -106,10 +108,10 @@ const PLANS: readonly QueuePlan[] = [
   {
     ...USUAL,
     name: 'refusing',
-    arguments: { 'x-max-length': 8, 'x-overflow': 'reject-publish' },
+    arguments: { 'x-max-length': 3, 'x-overflow': 'reject-publish' },
     filters: ['refuse/#'],
     takes: below('refuse'),
-    awayMs: 100,
+    awayMs: 600,
   },
   {
     ...USUAL,
@@ -118,6 +120,7 @@ const PLANS: readonly QueuePlan[] = [
     filters: ['once/#'],
     takes: below('once'),
   },
+  { ...USUAL, name: 'direct', arguments: {}, filters: [], takes: (topic) => topic === DIRECT_TOPIC },
   { ...USUAL, name: 'later', arguments: {}, filters: ['later/#'], takes: below('later') },
   {
     ...USUAL,
