@@ -10,6 +10,21 @@ export const cores = { broker: 0, generator: 1, pinned }
 /** Raises the limit of open files as far as it goes; `exec` keeps the process id. */
 const raised = 'ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -H -n)"; exec "$@"'
 
+/** What runs now: it ends with this process, however that ends. @type {Set<import('node:child_process').ChildProcess>} */
+const children = new Set()
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+})
+process.once('SIGINT', () => process.exit(130))
+process.once('SIGTERM', () => process.exit(143))
+
+/** @template {import('node:child_process').ChildProcess} C @param {C} child @returns {C} */
+export function endWithThis(child) {
+  children.add(child)
+  child.once('exit', () => children.delete(child))
+  return child
+}
+
 /**
  * A command with the files it needs, on its core.
  *
@@ -18,7 +33,7 @@ const raised = 'ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -H -n)"; exec
  */
 export function launch(core, command) {
   const pin = pinned ? ['taskset', '-c', String(core)] : []
-  return spawn('/bin/sh', ['-c', raised, 'sh', ...pin, ...command], { stdio: ['ignore', 'pipe', 'pipe'] })
+  return endWithThis(spawn('/bin/sh', ['-c', raised, 'sh', ...pin, ...command], { stdio: ['ignore', 'pipe', 'pipe'] }))
 }
 
 /**

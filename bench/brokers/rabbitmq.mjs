@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import { newDataFolder } from '../machine.mjs'
 import { freePort } from './free-port.mjs'
-import { startBroker } from './process.mjs'
+import { endWithThis, startBroker } from './process.mjs'
 
 // Debian's own wrapper changes the user; the script below it does not.
 const candidates = [
@@ -83,7 +83,7 @@ export const rabbitmq = {
     mkdirSync(join(folder, 'log'))
     const erlang = { ERL_EPMD_ADDRESS: '127.0.0.1', ERL_EPMD_PORT: String(names) }
     // Erlang's register of nodes, of this run alone; otherwise one would be started that stays.
-    const register = spawn('epmd', ['-address', '127.0.0.1', '-port', String(names)], { stdio: 'ignore' })
+    const register = endWithThis(spawn('epmd', ['-address', '127.0.0.1', '-port', String(names)], { stdio: 'ignore' }))
     const environment = {
       ...erlang,
       HOME: folder,
