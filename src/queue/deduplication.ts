@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto'
 import { KIND_SEEN, ownedPrefix, readU48, seenKey, writeU48 } from '../store/keys.ts'
 import { scanPrefix } from '../store/scan-prefix.ts'
 import type { Store } from '../store/store.ts'
 
 // Beyond this many identifiers within the window, the oldest are forgotten.
 const IDENTIFIERS_MAX = 100_000
+const LENGTH_MAX = 64
 
 /** The message identifiers that a queue has seen within its window, oldest first; they outlive a restart. */
 export class Deduplication {
@@ -31,10 +33,11 @@ export class Deduplication {
   /** True: it was there within the window. The window of an identifier begins with its first message. */
   has(messageId: string, nowMs: number): boolean {
     this.forgetOld(nowMs)
-    return this.seen.has(messageId)
+    return this.seen.has(short(messageId))
   }
 
-  add(messageId: string, nowMs: number): void {
+  add(identifier: string, nowMs: number): void {
+    const messageId = short(identifier)
     this.seen.set(messageId, nowMs)
     if (this.durable) {
       const value = Buffer.alloc(6)
@@ -59,4 +62,9 @@ export class Deduplication {
     this.seen.delete(messageId)
     if (this.durable) this.store.commit.del(seenKey(this.queueNumber, messageId))
   }
+}
+
+/** A hash stands for a long identifier, so that neither memory nor keys grow with what clients send. */
+function short(messageId: string): string {
+  return messageId.length <= LENGTH_MAX ? messageId : createHash('sha256').update(messageId).digest('base64')
 }

@@ -5,6 +5,7 @@ import {
   KIND_DELAYED,
   KIND_EXCHANGE,
   KIND_QUEUE,
+  KIND_REDELIVERY,
   KIND_SEEN,
   keyAfter,
   kindKey,
@@ -84,16 +85,23 @@ export class DefinitionStore {
     return this.read(KIND_BINDING, (key, value) => [numberOfKey(key), decodeBinding(value)])
   }
 
-  /** Deletes what queues have left that are gone: transient ones at a crash, large ones half-way through. */
-  async sweep(queueNumbers: ReadonlySet<number>): Promise<void> {
-    for (const kind of [KIND_DELAYED, KIND_SEEN]) {
-      for (let from = kindKey(kind); ; ) {
-        const keys = await this.store.scanKeys(from, kindKey(kind + 1), PAGE)
-        const last = keys.at(-1)
-        if (last === undefined) break
-        for (const key of keys) if (!queueNumbers.has(numberOfKey(key))) this.store.commit.del(key)
-        from = keyAfter(last)
-      }
+  /**
+   * Deletes what queues have left that are gone: transient ones at a crash, large ones half-way through.
+   * `owners`: the numbers of the queues, and those of their FIFOs.
+   */
+  async sweep(owners: { readonly queues: ReadonlySet<number>; readonly fifos: ReadonlySet<number> }): Promise<void> {
+    await this.sweepKind(KIND_DELAYED, owners.queues)
+    await this.sweepKind(KIND_SEEN, owners.queues)
+    await this.sweepKind(KIND_REDELIVERY, owners.fifos)
+  }
+
+  private async sweepKind(kind: number, owners: ReadonlySet<number>): Promise<void> {
+    for (let from = kindKey(kind); ; ) {
+      const keys = await this.store.scanKeys(from, kindKey(kind + 1), PAGE)
+      const last = keys.at(-1)
+      if (last === undefined) return
+      for (const key of keys) if (!owners.has(numberOfKey(key))) this.store.commit.del(key)
+      from = keyAfter(last)
     }
   }
 

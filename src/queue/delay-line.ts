@@ -23,6 +23,8 @@ const RETRY_MS = 1_000
  */
 export class DelayLine {
   count = 0
+  /** Of those that came since the start; what was there before is not read for it. */
+  bytes = 0
   private readonly store: Store
   private readonly queueNumber: number
   private readonly release: (delayed: Delayed) => boolean
@@ -61,6 +63,7 @@ export class DelayLine {
     commit.put(delayedKey(this.queueNumber, dueMs, numbers.next(commit)), value)
     message.commitEpoch = commit.formingEpoch
     this.count++
+    this.bytes += value.length
     this.arm(dueMs)
   }
 
@@ -75,6 +78,7 @@ export class DelayLine {
     const prefix = ownedPrefix(KIND_DELAYED, this.queueNumber)
     if (this.count === 0) return
     this.count = 0
+    this.bytes = 0
     try {
       for (let from = prefix; ; ) {
         await this.store.commit.flush()
@@ -129,6 +133,7 @@ export class DelayLine {
         if (delayed !== undefined && !this.release(delayed)) return this.arm(nowMs + RETRY_MS)
         store.commit.del(key)
         this.count--
+        this.bytes = this.count === 0 ? 0 : Math.max(0, this.bytes - value.length)
       }
       if (rows.length === 0) return
       await store.commit.flush()

@@ -255,7 +255,7 @@ export class NamedQueues {
   private stored({ message }: Published): Promise<void> | undefined {
     if (message.refusal !== 0) throw refused(message, this.engine.store.commit.failure)
     const { commit } = this.engine.store
-    if (message.commitEpoch <= commit.committedEpoch) return undefined
+    if (message.qos === 0 || message.commitEpoch <= commit.committedEpoch) return undefined
     return new Promise((resolve) => commit.wait({ committed: () => resolve() }))
   }
 }

@@ -5,7 +5,7 @@ import { type PlainTable, tableOf } from '../message/plain-table.ts'
 
 /** What a program may say of a message. */
 export interface PublishOptions {
-  /** False: not written to disk, and gone with a restart. Default: true. */
+  /** False (delivery mode 1): `publish` and `enqueue` do not wait for the disk. Default: true. */
   readonly persistent?: boolean
   /** Of a queue with `maxPriority`: higher ones first. */
   readonly priority?: number

@@ -3,6 +3,7 @@ import type { Message } from '../message/message.ts'
 import type { FifoEntry } from '../store/fifo-entry.ts'
 import type { Store } from '../store/store.ts'
 import { Backlog, enqueuedMs } from './backlog.ts'
+import type { DelayLine } from './delay-line.ts'
 import { LastValues } from './last-values.ts'
 import { propertiesOf } from './message-headers.ts'
 import type { QueueSettings } from './queue-settings.ts'
@@ -29,10 +30,12 @@ export class QueueContents {
   /** False while no message of the queue has ever had a time to live: then nobody looks for one. */
   mayExpire: boolean
   private readonly options: ContentsOptions
+  private readonly delays: Pick<DelayLine, 'count' | 'bytes'>
   private readonly redeliveries: Redeliveries
   private readonly lastValues: LastValues | undefined
 
-  constructor(options: ContentsOptions, firstFifoId: number) {
+  constructor(options: ContentsOptions, firstFifoId: number, delays: Pick<DelayLine, 'count' | 'bytes'>) {
+    this.delays = delays
     const { store, durable, settings } = options
     this.options = options
     this.backlog = this.open(firstFifoId)
@@ -47,11 +50,17 @@ export class QueueContents {
     await this.lastValues?.recover(this.options.store, this.backlog)
   }
 
+  /** The queue holds as much as any queue may hold, what is delayed included. */
+  get isAtLimit(): boolean {
+    const { messagesMax, bytesMax } = this.options
+    const { count, bytes } = this.delays
+    return this.backlog.count + count >= messagesMax || this.backlog.bytes + bytes >= bytesMax
+  }
+
   /** True while one more message would be too many. */
   get isFull(): boolean {
-    const { settings, messagesMax, bytesMax } = this.options
-    const { maxLength, maxLengthBytes } = settings
-    if (this.backlog.count >= messagesMax || this.backlog.bytes >= bytesMax) return true
+    const { maxLength, maxLengthBytes } = this.options.settings
+    if (this.isAtLimit) return true
     if (maxLength !== undefined && this.backlog.readyCount >= maxLength) return true
     return maxLengthBytes !== undefined && this.backlog.readyBodyBytes >= maxLengthBytes
   }

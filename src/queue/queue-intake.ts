@@ -51,9 +51,8 @@ export class QueueIntake {
   /** False: the message is refused, which its publisher is told by `message.refusal`. */
   accept(message: Message): boolean {
     const { commit, clock } = this.store
-    if ((this.stores && commit.failure !== undefined) || (this.rejects && this.contents.isFull)) {
-      return this.refuse(message)
-    }
+    const isFull = this.rejects ? this.contents.isFull : this.contents.isAtLimit
+    if (isFull || (this.stores && commit.failure !== undefined)) return this.refuse(message)
     const nowMs = clock.now()
     const messageId = this.seen === undefined ? undefined : messageIdOf(message)
     if (messageId !== undefined && this.seen?.has(messageId, nowMs)) {

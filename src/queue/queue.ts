@@ -3,7 +3,7 @@ import type { Message } from '../message/message.ts'
 import type { Destination } from '../router/destination.ts'
 import type { FifoEntry } from '../store/fifo-entry.ts'
 import type { Store } from '../store/store.ts'
-import { enqueuedMs } from './backlog.ts'
+import { Answers } from './answers.ts'
 import type { Binding } from './binding.ts'
 import { browse, type Browsed } from './browse.ts'
 import { Consumer, type ConsumeOptions, type Receiver } from './consumer.ts'
@@ -36,7 +36,6 @@ export class Queue implements Destination {
   readonly number: number
   readonly incoming = new Set<Binding>()
   readonly stores: boolean
-  readonly unacknowledged = new Set<QueueDelivery>()
   deleted = false
   private readonly contents: QueueContents
   private readonly host: QueueHost
@@ -45,8 +44,13 @@ export class Queue implements Destination {
   private readonly dispatcher: Dispatcher
   private readonly delays: DelayLine
   private readonly intake: QueueIntake
+  private readonly answers: Answers
   private readonly timers: QueueTimers
   private pumping = false
+  /** Something came while messages were handed out, too late to be seen. */
+  private missed = false
+  /** Memory is short: nothing more is handed out before something is answered. */
+  private isHeld = false
   private pumpAgain: NodeJS.Immediate | undefined
 
   constructor(
@@ -68,12 +72,13 @@ export class Queue implements Destination {
     this.number = number
     this.stores = durable && store.durability !== 'memory'
     const { meter } = this
-    const { messagesMax, bytesMax } = host
+    const { messagesMax, bytesMax } = this.stores ? host.stored : host.transient
     const onDeath = (message: Message, reason: DeathReason): void => host.died(this, message, reason)
     const options = { store, durable, settings, meter, messagesMax, bytesMax, onReady: this.pumpNow, onDeath }
-    this.contents = new QueueContents(options, firstFifoId)
-    this.dispatcher = new Dispatcher(settings.singleActiveConsumer)
     this.delays = new DelayLine(store, number, (delayed) => this.comeOfAge(delayed))
+    this.contents = new QueueContents(options, firstFifoId, this.delays)
+    this.dispatcher = new Dispatcher(settings.singleActiveConsumer)
+    this.answers = new Answers(options, this.contents, this.delays)
     this.intake = new QueueIntake(options, this.contents, this.delays, number)
     this.timers = new QueueTimers(
       store.clock,
@@ -97,6 +102,10 @@ export class Queue implements Destination {
     return this.contents.backlog.firstFifoId
   }
 
+  get fifoIds(): number[] {
+    return this.contents.backlog.fifos.map(({ fifoId }) => fifoId)
+  }
+
   get readyCount(): number {
     return this.contents.backlog.readyCount
   }
@@ -104,6 +113,11 @@ export class Queue implements Destination {
   /** Ready messages are being read from disk: `get` may answer undefined although there are some. */
   get loading(): boolean {
     return this.contents.backlog.loading
+  }
+
+  /** What was handed out and not answered. */
+  get unacknowledged(): ReadonlySet<QueueDelivery> {
+    return this.answers.unacknowledged
   }
 
   get consumerCount(): number {
@@ -137,11 +151,9 @@ export class Queue implements Destination {
     const wasThere = !consumer.cancelled
     consumer.cancelled = true
     this.dispatcher.remove(consumer)
-    if (giveBack) {
-      const held = [...this.unacknowledged].filter((each) => each.consumer === consumer)
-      for (const delivery of held.sort((a, b) => a.entry.seq - b.entry.seq)) this.takeBack(delivery, delivery.sent)
-    }
-    if (!wasThere || this.deleted) return
+    if (giveBack) this.answers.takeBackFrom(consumer)
+    if (!wasThere) return this.pump()
+    if (this.deleted) return
     this.timers.touch()
     if (this.consumerCount > 0) return this.pump()
     this.contents.backlog.active = false
@@ -179,38 +191,21 @@ export class Queue implements Destination {
   }
 
   ack(delivery: QueueDelivery): boolean {
-    if (!this.settle(delivery)) return false
-    this.meter.counters.acknowledged++
-    this.contents.leave(delivery.entry)
+    if (!this.answers.ack(delivery)) return false
     this.roomAgain(delivery.consumer)
     return true
   }
 
   /** `counts`: it was sent, so that its delivery count rises. */
   requeue(delivery: QueueDelivery, counts: boolean): boolean {
-    if (!this.takeBack(delivery, counts)) return false
+    if (!this.answers.takeBack(delivery, counts)) return false
     this.roomAgain(delivery.consumer)
     this.pump()
     return true
   }
 
   reject(delivery: QueueDelivery): boolean {
-    if (!this.settle(delivery)) return false
-    this.meter.counters.rejected++
-    const { entry, retries } = delivery
-    const { message } = entry
-    const delayMs = this.settings.retryDelaysMs[retries]
-    this.contents.leave(entry)
-    if (delayMs === undefined) this.host.died(this, message, 'rejected')
-    else {
-      const delayed = {
-        message,
-        enqueuedMs: enqueuedMs(entry),
-        count: delivery.deliveryCount + 1,
-        retries: retries + 1,
-      }
-      this.delays.add(delayed, this.store.clock.now() + delayMs)
-    }
+    if (!this.answers.reject(delivery)) return false
     this.roomAgain(delivery.consumer)
     return true
   }
@@ -218,12 +213,7 @@ export class Queue implements Destination {
   /** Removes all ready messages; answers how many. What is unacknowledged stays. A full queue holds up nobody. */
   purge(): number {
     const purged = this.readyCount
-    const held = [...this.unacknowledged].sort((a, b) => a.entry.seq - b.entry.seq)
-    const moved = this.contents.purge(
-      held.map((delivery) => delivery.entry),
-      this.consumerCount > 0,
-    )
-    for (const [place, delivery] of held.entries()) delivery.entry = moved[place] as FifoEntry
+    this.answers.moved((entries) => this.contents.purge(entries, this.consumerCount > 0))
     this.host.renumbered(this)
     return purged
   }
@@ -261,8 +251,7 @@ export class Queue implements Destination {
     this.intake.clear()
     this.contents.destroy()
     void this.delays.destroy()
-    for (const delivery of this.unacknowledged) delivery.settled = true
-    this.unacknowledged.clear()
+    this.answers.forget()
     for (const consumer of [...this.dispatcher.consumers]) {
       this.cancel(consumer)
       consumer.receiver.cancelled()
@@ -280,12 +269,18 @@ export class Queue implements Destination {
 
   /** Hands out what can be handed out, drops what has expired or is too much, and sees when the next one expires. */
   private pump(): void {
+    if (this.pumping) this.missed = true
     if (this.pumping || this.deleted) return
     this.pumping = true
+    this.missed = false
+    this.isHeld = false
+    const memory = this.store.queueMemory
     try {
       let left = PUMP_MAX
       for (; left > 0 && !this.deleted; left--) {
-        const consumer = this.dispatcher.pick()
+        // What is handed out cannot be given back to the disk.
+        this.isHeld = memory.bytes >= memory.bytesMax && this.unacknowledged.size > 0
+        const consumer = this.isHeld ? undefined : this.dispatcher.pick()
         const entry = consumer === undefined ? undefined : this.contents.next(true)
         if (consumer === undefined || entry === undefined) break
         const delivery = this.handOut(entry, consumer, consumer.noAck)
@@ -298,6 +293,7 @@ export class Queue implements Destination {
     } finally {
       this.pumping = false
     }
+    if (this.missed) this.pumpLater()
   }
 
   private readonly pumpNow = (): void => {
@@ -315,36 +311,12 @@ export class Queue implements Destination {
     this.contents.backlog.take(entry)
     this.meter.counters.delivered++
     if (noAck) this.contents.leave(entry)
-    else {
-      this.unacknowledged.add(delivery)
-      if (consumer !== undefined) consumer.unacknowledged++
-    }
+    else this.answers.expect(delivery)
     return delivery
   }
 
-  private settle(delivery: QueueDelivery): boolean {
-    if (delivery.settled) return false
-    delivery.settled = true
-    this.unacknowledged.delete(delivery)
-    if (delivery.consumer !== undefined) delivery.consumer.unacknowledged--
-    return true
-  }
-
-  private takeBack(delivery: QueueDelivery, counts: boolean): boolean {
-    if (!this.settle(delivery)) return false
-    const { entry, retries } = delivery
-    this.meter.counters.returned++
-    const count = delivery.deliveryCount + 1
-    if (!counts) this.contents.release(entry, delivery.redelivered)
-    else if (count > (this.settings.deliveryLimit ?? count)) {
-      this.contents.leave(entry)
-      this.host.died(this, entry.message, 'delivery_limit')
-    } else this.contents.release(entry, true, { count, retries })
-    return true
-  }
-
   private roomAgain(consumer: Consumer | undefined): void {
-    if (consumer === undefined || consumer.cancelled) return
-    if (this.dispatcher.resume(consumer)) this.pump()
+    const mayGoOn = consumer !== undefined && !consumer.cancelled && this.dispatcher.resume(consumer)
+    if (mayGoOn || this.isHeld) this.pump()
   }
 }

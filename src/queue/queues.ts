@@ -20,9 +20,6 @@ import { route, subscribersOf } from './routing.ts'
 export interface QueuesOptions extends RegistryOptions {
   readonly store: Store
   readonly router: Router
-  /** Messages and bytes that any one queue may hold, whatever its arguments say. */
-  readonly messagesMax?: number
-  readonly bytesMax?: number
 }
 
 /** A message as it is published to an exchange. */
@@ -50,8 +47,6 @@ interface Dead {
 
 /** The queue engine: exchanges, queues, bindings, and the way of a message through them. It knows no protocol. */
 export class Queues extends Registry implements QueueHost {
-  readonly messagesMax: number
-  readonly bytesMax: number
   /**
    * Hands a message to subscribers of MQTT: a broker puts its whole pipeline here. Queues that are bound to `amq.topic`
    * are not among them, they get it from the engine.
@@ -62,8 +57,6 @@ export class Queues extends Registry implements QueueHost {
 
   constructor(options: QueuesOptions) {
     super(options.store, options.router, options)
-    this.messagesMax = options.messagesMax ?? 100_000_000
-    this.bytesMax = options.bytesMax ?? 1024 ** 4
     this.toTopics = (message, { deliveries }) => {
       for (const delivery of deliveries) delivery.destination.offer(message, delivery)
     }

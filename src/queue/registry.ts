@@ -12,7 +12,7 @@ import { checkHeadersArguments } from './headers-match.ts'
 import { Queue } from './queue.ts'
 import { checkSameExchange, checkSameQueue, type QueueDefinition } from './queue-definition.ts'
 import { noExchange, noQueue, QueueError } from './queue-error.ts'
-import type { QueueHost } from './queue-host.ts'
+import type { QueueHost, QueueLimits } from './queue-host.ts'
 import { readSettings } from './queue-settings.ts'
 import { TopicSpace } from './routing.ts'
 
@@ -24,6 +24,8 @@ export interface RegistryLimits {
 
 export interface RegistryOptions extends Partial<RegistryLimits> {
   readonly conversion?: TopicConversion
+  readonly stored?: QueueLimits
+  readonly transient?: QueueLimits
 }
 
 export interface QueueDeclaration {
@@ -65,8 +67,8 @@ export abstract class Registry implements QueueHost {
   readonly router: Router
   /** How keys become topics and back. */
   readonly conversion: TopicConversion
-  abstract readonly messagesMax: number
-  abstract readonly bytesMax: number
+  readonly stored: QueueLimits
+  readonly transient: QueueLimits
   private readonly limits: RegistryLimits
   private readonly definitions: DefinitionStore
   private readonly topicSpace: TopicSpace
@@ -75,6 +77,8 @@ export abstract class Registry implements QueueHost {
   constructor(store: Store, router: Router, options: RegistryOptions) {
     const { queuesMax = 100_000, exchangesMax = 10_000, bindingsMax = 1_000_000 } = options
     this.conversion = options.conversion ?? 'escape'
+    this.stored = options.stored ?? { messagesMax: 100_000_000, bytesMax: 1024 ** 4 }
+    this.transient = options.transient ?? { messagesMax: 1_000_000, bytesMax: 128 * 1024 ** 2 }
     this.store = store
     this.router = router
     this.limits = { queuesMax, exchangesMax, bindingsMax }
@@ -98,7 +102,11 @@ export abstract class Registry implements QueueHost {
       else this.addBinding({ number, source, target, key: stored.key, arguments: stored.arguments })
     }
     for (const queue of this.queues.values()) await queue.recover()
-    await this.definitions.sweep(new Set([...this.queues.values()].map((queue) => queue.number)))
+    const all = [...this.queues.values()]
+    await this.definitions.sweep({
+      queues: new Set(all.map((queue) => queue.number)),
+      fifos: new Set(all.flatMap((queue) => queue.fifoIds)),
+    })
   }
 
   /** The queue as it is, or a new one; without a name it gets one. 406: it is there and not the same; 405: it is somebody else's. */

@@ -98,6 +98,17 @@ class ExchangeInTopics implements Destination {
     this.exchange = exchange
   }
 
+  /** A durable queue is behind it, be it over other exchanges. */
+  get stores(): boolean {
+    const seen = new Set<Target>([this.exchange])
+    for (const target of seen) {
+      if (target instanceof Queue) {
+        if (target.stores) return true
+      } else for (const binding of target.bindings.values()) seen.add(binding.target)
+    }
+    return false
+  }
+
   offer(message: Message, delivery: Delivery): void {
     this.space.offerBehind(this, message, delivery)
   }

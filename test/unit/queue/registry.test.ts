@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { QueueError } from '../../../src/queue/queue-error.ts'
 import { argumentsOf } from '../../../src/queue/queues.ts'
-import { declare, openWorld, publish, Recorder } from './queue-world.ts'
+import { declare, openWorld, publish, Recorder, table, type World } from './queue-world.ts'
 
 /** Reply code and text of what is thrown. */
 function refusal(run: () => unknown): string {
@@ -116,10 +116,41 @@ test('queues, exchanges and bindings are as many as the limits say', async () =>
   expect(refusal(() => queues.bind({ source: 'x', target: 'b' }))).toMatch(/^506 RESOURCE_ERROR/)
 })
 
-test('a queue takes no more than any queue may', async () => {
-  const world = await openWorld(undefined, undefined, { messagesMax: 1 })
-  declare(world, 'q')
-  expect(['a', 'b'].map((text) => publish(world, 'q', text).message.refusal)).toEqual([0, 0x97])
+describe('a queue takes no more than any queue may', () => {
+  const refusals = (world: World, properties = {}): number[] =>
+    ['a', 'b', 'c'].map((text) => publish(world, 'q', text, properties).message.refusal)
+  const roomy = { messagesMax: 1000, bytesMax: 100_000 }
+
+  test('of messages, when it is on disk', async () => {
+    const world = await openWorld(undefined, undefined, { stored: { ...roomy, messagesMax: 2 }, transient: roomy })
+    declare(world, 'q')
+    expect(refusals(world)).toEqual([0, 0, 0x97])
+    expect(world.queues.queue('q').isFull).toBe(true)
+  })
+
+  test('of messages of all priorities together', async () => {
+    const world = await openWorld(undefined, undefined, { stored: { ...roomy, messagesMax: 2 } })
+    declare(world, 'q', { 'x-max-priority': 5 })
+    expect(refusals(world, { priority: 3 })).toEqual([0, 0, 0x97])
+    expect(refusals(world)).toEqual([0x97, 0x97, 0x97])
+  })
+
+  test('of messages that are delayed', async () => {
+    const world = await openWorld(undefined, undefined, { stored: { ...roomy, messagesMax: 2 } })
+    declare(world, 'q')
+    expect(refusals(world, { headers: table({ 'x-delay': 1000 }) })).toEqual([0, 0, 0x97])
+  })
+
+  test('of messages or bytes, when it is in memory alone', async () => {
+    for (const transient of [
+      { ...roomy, messagesMax: 2 },
+      { ...roomy, bytesMax: 160 },
+    ]) {
+      const world = await openWorld(undefined, undefined, { stored: roomy, transient })
+      world.queues.declareQueue('q', { durable: false })
+      expect(refusals(world)).toEqual([0, 0, 0x97])
+    }
+  })
 })
 
 test('deleting asks first whether a queue is empty and unused', async () => {
