@@ -29,7 +29,7 @@ export class ChildWorld implements World {
     this.config = config
   }
 
-  private get data(): string {
+  get data(): string {
     return join(this.folder, 'data')
   }
 

@@ -5,6 +5,7 @@ import type { World } from '../world.ts'
 import { Ledger, type QueueSent } from './ledger.ts'
 import { accountOf, definitionProblems } from './queue-account.ts'
 import { QueuePublisher } from './queue-publisher.ts'
+import { type Ask, Registrar } from './registrar.ts'
 import type { Tap } from './tap.ts'
 import { plans, type QueuePlan } from './topology.ts'
 import { Worker } from './worker.ts'
@@ -26,15 +27,22 @@ export interface QueueOutcome {
   readonly violations: readonly string[]
 }
 
+/** How the checker gets at the queues of a world. */
+export interface QueueWays {
+  /** Declares them on the broker's first start. */
+  readonly begin: () => Promise<void>
+  readonly ask: Ask
+  /** How each consumer consumes. */
+  readonly tapFor: (stage: Stage, plan: QueuePlan, index: number) => Tap
+}
+
 /**
  * Publishers fill bound queues and competing consumers empty them, over a broker that crashes for `forMs`; then
- * everything is brought to its end, and what became of each message is compared with what was promised. `begin`
- * declares the queues on the broker's first start; `tapFor` says how each consumer consumes.
+ * everything is brought to its end, and what became of each message is compared with what was promised.
  */
 export async function checkQueues(
   world: World,
-  begin: () => Promise<void>,
-  tapFor: (stage: Stage, plan: QueuePlan, index: number) => Tap,
+  { begin, ask, tapFor }: QueueWays,
   seed: number,
   forMs: number,
   finishMs = FINISH_MS,
@@ -55,6 +63,7 @@ export async function checkQueues(
       return new Worker(stage, tapFor(stage, ledger.plan, index), ledger)
     }),
   )
+  const registrar = new Registrar(stage, ask)
   const ways: Record<string, number> = {}
   let rounds = 0
   const crash = async (): Promise<void> => {
@@ -62,6 +71,7 @@ export async function checkQueues(
     ways[way] = (ways[way] ?? 0) + 1
     rounds++
     const rows = await world.rows()
+    registrar.check(rows)
     const problems = [...definitionProblems(rows), ...(await accountOf(rows)).damaged]
     const damage = rounds % CHECK_ROUNDS === 1 ? await world.check() : undefined
     for (const problem of damage === undefined ? problems : [...problems, damage]) {
@@ -73,6 +83,7 @@ export async function checkQueues(
   await begin()
   const publishing = Promise.all(publishers.map((each) => each.run()))
   const working = Promise.all(workers.map((each) => each.run()))
+  const registering = registrar.run()
   const endAtMs = performance.now() + forMs
   while (performance.now() < endAtMs && journal.violations.length === 0) {
     await pause(random.between(50, 500))
@@ -93,6 +104,7 @@ export async function checkQueues(
   for (let waited = 0; waited < finishMs && ledgers.some((each) => each.missing() !== undefined); waited += 50) {
     await pause(50)
   }
+  await Promise.race([registering, pause(finishMs)])
   for (const each of workers) each.end()
   await Promise.race([working, pause(finishMs)])
   for (const ledger of ledgers) ledger.finish()
