@@ -31,6 +31,13 @@ import {
 
 const PAGE = 10_000
 
+/** Who has something of each kind in the store: numbers of queues, and of FIFOs. */
+export interface Belongings {
+  readonly delayed: ReadonlySet<number>
+  readonly seen: ReadonlySet<number>
+  readonly redelivered: ReadonlySet<number>
+}
+
 /**
  * Durable exchanges, queues and bindings, one record each. A record that cannot be read ends the start: its messages
  * would be taken for leftovers and deleted.
@@ -86,21 +93,28 @@ export class DefinitionStore {
   }
 
   /**
-   * Deletes what queues have left that are gone: transient ones at a crash, large ones half-way through.
-   * `owners`: the numbers of the queues, and those of their FIFOs.
+   * Answers which queues and FIFOs have something beside their messages, and deletes what those have left that are
+   * gone: transient ones at a crash, large ones half-way through.
    */
-  async sweep(owners: { readonly queues: ReadonlySet<number>; readonly fifos: ReadonlySet<number> }): Promise<void> {
-    await this.sweepKind(KIND_DELAYED, owners.queues)
-    await this.sweepKind(KIND_SEEN, owners.queues)
-    await this.sweepKind(KIND_REDELIVERY, owners.fifos)
+  async belongings(queueNumbers: ReadonlySet<number>, fifoIds: ReadonlySet<number>): Promise<Belongings> {
+    return {
+      delayed: await this.ownersOf(KIND_DELAYED, queueNumbers),
+      seen: await this.ownersOf(KIND_SEEN, queueNumbers),
+      redelivered: await this.ownersOf(KIND_REDELIVERY, fifoIds),
+    }
   }
 
-  private async sweepKind(kind: number, owners: ReadonlySet<number>): Promise<void> {
+  private async ownersOf(kind: number, owners: ReadonlySet<number>): Promise<Set<number>> {
+    const found = new Set<number>()
     for (let from = kindKey(kind); ; ) {
       const keys = await this.store.scanKeys(from, kindKey(kind + 1), PAGE)
       const last = keys.at(-1)
-      if (last === undefined) return
-      for (const key of keys) if (!owners.has(numberOfKey(key))) this.store.commit.del(key)
+      if (last === undefined) return found
+      for (const key of keys) {
+        const owner = numberOfKey(key)
+        if (owners.has(owner)) found.add(owner)
+        else this.store.commit.del(key)
+      }
       from = keyAfter(last)
     }
   }

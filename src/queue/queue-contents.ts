@@ -3,6 +3,7 @@ import type { Message } from '../message/message.ts'
 import type { FifoEntry } from '../store/fifo-entry.ts'
 import type { Store } from '../store/store.ts'
 import { Backlog, enqueuedMs } from './backlog.ts'
+import type { Belongings } from './definition-store.ts'
 import type { DelayLine } from './delay-line.ts'
 import { LastValues } from './last-values.ts'
 import { propertiesOf } from './message-headers.ts'
@@ -44,8 +45,8 @@ export class QueueContents {
     this.lastValues = settings.lastValueKey === undefined ? undefined : new LastValues(settings.lastValueKey)
   }
 
-  async recover(): Promise<void> {
-    await this.redeliveries.recover(this.backlog)
+  async recover(belongings: Belongings): Promise<void> {
+    await this.redeliveries.recover(this.backlog, belongings.redelivered)
     if (this.options.settings.maxLengthBytes !== undefined) await this.backlog.countBodies(this.options.store)
     await this.lastValues?.recover(this.options.store, this.backlog)
   }

@@ -7,6 +7,7 @@ import { Answers } from './answers.ts'
 import type { Binding } from './binding.ts'
 import { browse, type Browsed } from './browse.ts'
 import { Consumer, type ConsumeOptions, type Receiver } from './consumer.ts'
+import type { Belongings } from './definition-store.ts'
 import { type Delayed, DelayLine } from './delay-line.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { QueueContents } from './queue-contents.ts'
@@ -91,10 +92,10 @@ export class Queue implements Destination {
   }
 
   /** Takes over what the store holds beside the messages themselves. */
-  async recover(): Promise<void> {
-    await this.contents.recover()
-    await this.delays.recover()
-    await this.intake.recover()
+  async recover(belongings: Belongings): Promise<void> {
+    await this.contents.recover(belongings)
+    if (belongings.delayed.has(this.number)) await this.delays.recover()
+    if (belongings.seen.has(this.number)) await this.intake.recover()
     this.pump()
   }
 

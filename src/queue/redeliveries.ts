@@ -26,8 +26,10 @@ export class Redeliveries {
     this.durable = durable
   }
 
-  async recover(backlog: Backlog): Promise<void> {
+  /** `owners`: the FIFOs that have records. */
+  async recover(backlog: Backlog, owners: ReadonlySet<number>): Promise<void> {
     for (const [level, { fifoId }] of backlog.fifos.entries()) {
+      if (!owners.has(fifoId)) continue
       for await (const [key, value] of scanPrefix(this.store, ownedPrefix(KIND_REDELIVERY, fifoId))) {
         if (value.length !== RECORD_BYTES || value[0] !== VERSION) continue
         const found = { count: value.readUInt32BE(1), retries: value.readUInt16BE(5) }

@@ -101,12 +101,11 @@ export abstract class Registry implements QueueHost {
       if (source === undefined || target === undefined) this.definitions.deleteBinding(number)
       else this.addBinding({ number, source, target, key: stored.key, arguments: stored.arguments })
     }
-    for (const queue of this.queues.values()) await queue.recover()
     const all = [...this.queues.values()]
-    await this.definitions.sweep({
-      queues: new Set(all.map((queue) => queue.number)),
-      fifos: new Set(all.flatMap((queue) => queue.fifoIds)),
-    })
+    const numbers = new Set(all.map((queue) => queue.number))
+    // Asked for once: a look into the store for each of ten thousand queues would take seconds.
+    const belongings = await this.definitions.belongings(numbers, new Set(all.flatMap((queue) => queue.fifoIds)))
+    for (const queue of all) await queue.recover(belongings)
   }
 
   /** The queue as it is, or a new one; without a name it gets one. 406: it is there and not the same; 405: it is somebody else's. */
