@@ -1,3 +1,5 @@
+import { shortened, textWidth } from './queue-units.ts'
+
 /** One column of a table. */
 export interface Column<Row> {
   readonly title: string
@@ -31,7 +33,8 @@ export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]
   const lines = [0, ...rows.map((_, index) => index + 1)].map((line) => {
     const cells = shown.map(({ column, cells: all }, place) => {
       const text = shortened(all[line] ?? '', widths[place] ?? 0)
-      return column.isFigure === true ? text.padStart(widths[place] ?? 0) : text.padEnd(widths[place] ?? 0)
+      const room = ' '.repeat(Math.max(0, (widths[place] ?? 0) - textWidth(text)))
+      return column.isFigure === true ? room + text : text + room
     })
     return cells.join(GAP).trimEnd()
   })
@@ -50,10 +53,6 @@ function total(widths: readonly number[]): number {
 
 function widest(cells: readonly string[]): number {
   let width = 0
-  for (const cell of cells) width = Math.max(width, cell.length)
+  for (const cell of cells) width = Math.max(width, textWidth(cell))
   return width
-}
-
-function shortened(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`
 }

@@ -2,6 +2,11 @@ const SECOND = 1_000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
+// Marks that are drawn over the character before them, and what joins characters.
+const NO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]$/u
+// East Asian characters and emoji.
+const TWO_COLUMNS =
+  /^[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]$/u
 const BYTE_UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB']
 
 /** `0.3 s`, `45 s`, `12 min`, `3 h 20 min`, `4 d 3 h`. */
@@ -25,6 +30,7 @@ export function messages(value: number): string {
 
 /** Messages a second. */
 export function rate(value: number): string {
+  if (value > 0 && value < 0.1) return '<0.1'
   return value === 0 || value >= 100 ? count(value) : value.toFixed(1)
 }
 
@@ -46,6 +52,30 @@ export function visibleLines(text: string): string[] {
     .replaceAll('\r\n', '\n')
     .split('\n')
     .map((line) => line.split('\t').map(visible).join('  '))
+}
+
+/** Columns of a terminal that a visible text takes. */
+export function textWidth(text: string): number {
+  let width = 0
+  for (const character of text) width += characterWidth(character)
+  return width
+}
+
+/** At most `width` columns of a visible text, with `…` at its end where something is left out. */
+export function shortened(text: string, width: number): string {
+  if (textWidth(text) <= width) return text
+  let [shown, room] = ['', Math.max(0, width - 1)]
+  for (const character of text) {
+    room -= characterWidth(character)
+    if (room < 0) break
+    shown += character
+  }
+  return `${shown}…`
+}
+
+function characterWidth(character: string): number {
+  if (NO_WIDTH.test(character)) return 0
+  return TWO_COLUMNS.test(character) ? 2 : 1
 }
 
 function escaped(character: string): string {
