@@ -168,6 +168,19 @@ describe('a consumer of version 5', () => {
     expect(sent.properties.userProperties?.filter(([name]) => name === 'a')).toEqual(userProperties)
   })
 
+  test('gets an expiry that the protocol can say, though the clock was set back', async ({ begin }) => {
+    const flow = await begin()
+    flow.declare('jobs')
+    const publisher = await flow.connect()
+    const properties = { messageExpiryInterval: 0xffff_ffff }
+    await publisher.publish('$queue/jobs', 'x', { qos: 1, properties })
+    await flow.clock.advance(-60_000)
+    const consumer = await flow.connect()
+    await consumer.subscribe('$queue/jobs', 1)
+    const sent = await consumer.receive({ payload: 'x' })
+    expect(sent.properties.messageExpiryInterval).toBe(0xffff_ffff)
+  })
+
   test('cannot be deceived by user properties with the names of the broker', async ({ begin }) => {
     const flow = await begin()
     flow.declare('jobs')

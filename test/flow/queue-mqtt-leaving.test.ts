@@ -1,5 +1,6 @@
+import { duplexPair } from 'node:stream'
 import { describe, expect } from 'vitest'
-import type { RawClient } from '../support/raw-client.ts'
+import { RawClient } from '../support/raw-client.ts'
 import { type QueueFlow, test } from '../support/queue-flow.ts'
 
 const JOBS = ['1', '2', '3', '4']
@@ -87,6 +88,23 @@ test('each time that a message comes back counts', async ({ begin }) => {
     await settled(flow)
   }
   expect(await consumed(flow, 1)).toEqual(['1:3'])
+})
+
+test('what never left the process does not count as having come back', async ({ begin }) => {
+  const flow = await begin()
+  flow.declare('jobs')
+  const [near, far] = duplexPair()
+  flow.broker.handle(far)
+  const consumer = new RawClient(near, 5)
+  consumer.sendConnect({ clientId: 'c' })
+  await consumer.expect('connack')
+  await consumer.subscribe('$queue/jobs', 1)
+  far.destroy()
+  // In the same turn, so that the broker has not seen the end yet.
+  flow.queues.enqueue('jobs', { payload: Buffer.from('1') })
+  expect(flow.queues.queue('jobs').stats()).toMatchObject({ ready: 0, unacknowledged: 1 })
+  await settled(flow)
+  expect(await consumed(flow, 1)).toEqual(['1:0'])
 })
 
 test('a message that came back too often is dead-lettered', async ({ begin }) => {

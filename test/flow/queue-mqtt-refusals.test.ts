@@ -44,6 +44,18 @@ describe('SUBSCRIBE', () => {
     expect(await client.unsubscribe('$queue/nowhere')).toEqual([0x11])
   })
 
+  test('is told why in a text that stays short, however long the names are', async ({ begin }) => {
+    const flow = await begin()
+    const client = await flow.connect()
+    const { codes, properties } = await ask(
+      client,
+      ...Array.from({ length: 50 }, (_, n) => `$queue/${n}${'x'.repeat(2000)}`),
+    )
+    expect(codes).toEqual(Array.from({ length: 50 }, () => 0x80))
+    expect(properties.reasonString).toHaveLength(1000)
+    await client.expectNothing()
+  })
+
   test('to somebody else’s exclusive queue is 0x87', async ({ begin }) => {
     const flow = await begin()
     flow.queues.declareQueue('mine', { exclusive: true }, {})

@@ -146,7 +146,7 @@ function acknowledge(
   if (message.refusal !== 0) {
     if (qos === 2) connection.session?.removeIncoming(packetId)
     const isFull = message.refusal === ReasonCode.QuotaExceeded
-    const why = isFull ? 'a queue or the retained messages are full' : `there is no queue for ${message.topic}`
+    const why = isFull ? 'a queue or the retained messages are full' : 'there is no such queue'
     refuse(connection, message, packetId, message.refusal, why)
     return
   }

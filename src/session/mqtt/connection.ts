@@ -190,13 +190,14 @@ export class Connection extends AedesClient implements BrokerClient {
   }
 
   /** The one end of a connection. The rest of what it was to send still goes out. */
-  finish(reasonCode: number, announce?: () => void, peerIsGone = false): void {
+  finish(reasonCode: number, announce?: () => void, hasEnded = false): void {
     if (this.closed) return
     this.closed = true
     this.stopTimer()
     this.broker.clock.clear(this.drainTimer)
     this.receiver.close()
     this.replies.close()
+    const peerIsGone = hasEnded || this.conn.destroyed
     const neverFlushed = peerIsGone ? this.outbox.nextFlush : NONE_NEVER_FLUSHED
     if (!peerIsGone) this.outbox.flush()
     this.outbox.close()

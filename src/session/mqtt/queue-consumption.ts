@@ -60,7 +60,6 @@ export class QueueConsumption implements Receiver {
     const { connection, isUnanswered } = this
     const { broker, outbox, packetBytesMax } = connection
     const { message, deliveryCount, redelivered } = delivery
-    const { expiresAtMs } = message
     const packetId = isUnanswered ? 0 : this.all.take(delivery)
     const publish = {
       message,
@@ -68,8 +67,7 @@ export class QueueConsumption implements Receiver {
       packetId,
       // After a crash only this much is known of what may have been sent before.
       deliveryCount: redelivered && deliveryCount === 0 ? 1 : deliveryCount,
-      // MQTT-3.3.2-6
-      expirySeconds: expiresAtMs === 0 ? undefined : Math.max(0, Math.ceil((expiresAtMs - broker.clock.now()) / 1000)),
+      expirySeconds: message.expiresAtMs === 0 ? undefined : secondsLeft(message.expiresAtMs - broker.clock.now()),
       properties: connection.version5 ? queueProperties(message, broker.queues.engine.conversion) : EMPTY,
     } as const
     delivery.entry.sentWith = outbox.nextFlush
@@ -104,4 +102,9 @@ export class QueueConsumption implements Receiver {
   private framesFor({ identifier }: ClientSubscription): QueueFrames {
     return new QueueFrames(this.queue.name, this.connection.version5, identifier)
   }
+}
+
+/** MQTT-3.3.2-6; within its four bytes also when the clock was set back. */
+function secondsLeft(leftMs: number): number {
+  return Math.min(Math.max(0, Math.ceil(leftMs / 1000)), 0xffff_ffff)
 }

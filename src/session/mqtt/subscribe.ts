@@ -26,6 +26,9 @@ const REFUSED = { subscription: undefined, isNew: false }
 // The only refusal that 3.1.1 knows (MQTT-3.9.3-2 of 3.1.1).
 const FAILURE = 0x80
 
+// A filter may have 65,535 bytes, and a SUBSCRIBE many of them; so much tells a human enough.
+const PROBLEMS_LENGTH_MAX = 1000
+
 /** SUBSCRIBE (MQTT 5, section 3.8). */
 export function handleSubscribe(connection: Connection, packet: SubscribePacket): void {
   const requests = packet.subscriptions.map(({ filter, qos, noLocal, retainAsPublished, retainHandling }) =>
@@ -64,7 +67,7 @@ export function sendSuback(
     !connection.version5 && reasonCode >= FAILURE ? FAILURE : reasonCode,
   )
   const problems = granted.flatMap(({ problem }) => problem ?? [])
-  const properties = problems.length === 0 ? {} : connection.problem(problems.join('; '))
+  const properties = problems.length === 0 ? {} : connection.problem(problems.join('; ').slice(0, PROBLEMS_LENGTH_MAX))
   const bytes = connection.encode({ type: 'suback', packetId, reasonCodes, properties })
   const changed = granted.some(({ subscription }) => subscription !== undefined)
   connection.replies.send(bytes, changed ? (connection.session?.changeEpoch ?? 0) : 0, then)
