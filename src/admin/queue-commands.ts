@@ -22,14 +22,17 @@ import {
 } from './queue-request.ts'
 
 const PAGE = 500
-const BINDINGS_SHOWN_MAX = 5_000
+// As JSON: an answer is one line of the control socket.
+const BINDINGS_BYTES_MAX = 4 * 1024 * 1024
 
 /** The commands of `sluice queue`, by their names on the control socket. */
 export function queueCommands(queues: Queues): Map<string, ControlCommand> {
-  const commands = new Map<string, ControlCommand>([
+  const looking = new Map<string, ControlCommand>([
     ['queue.list', listQueues(queues)],
     ['queue.show', async (given) => showQueue(queues, given)],
     ['queue.peek', peekMessages(queues)],
+  ])
+  const changing = new Map<string, ControlCommand>([
     ['queue.publish', (given) => publish(queues, given)],
     ['queue.purge', (given) => purge(queues, given)],
     ['queue.bind', (given) => bind(queues, given)],
@@ -38,7 +41,18 @@ export function queueCommands(queues: Queues): Map<string, ControlCommand> {
     ['queue.delete', (given) => deleteQueue(queues, given)],
     ['queue.move', moveMessages(queues)],
   ])
-  return new Map([...commands].map(([name, command]) => [name, inWords(command)]))
+  const all = [...looking, ...[...changing].map(([name, command]) => [name, whileStoring(queues, command)] as const)]
+  return new Map(all.map(([name, command]) => [name, inWords(command)]))
+}
+
+/** What cannot be stored is not begun: the command would wait, and its change be lost with the broker. */
+function whileStoring(queues: Queues, command: ControlCommand): ControlCommand {
+  return (given, progress, gone) => {
+    const { failure } = queues.store.commit
+    if (failure === undefined) return command(given, progress, gone)
+    const text = `the store cannot write at present, so that nothing was changed: ${failure.message}`
+    return Promise.reject(new SluiceError('STORE_FAILING', text))
+  }
 }
 
 /** Tells all queues by name, in pages that are told as progress: there may be very many. */
@@ -56,9 +70,14 @@ function listQueues(queues: Queues): ControlCommand {
 
 function showQueue(queues: Queues, given: Given): object {
   const queue = queueOf(queues, given)
-  const bindings = [...queue.incoming]
-    .slice(0, BINDINGS_SHOWN_MAX)
-    .map((each) => jsonOfBinding(each, queues.conversion))
+  const bindings: object[] = []
+  let left = BINDINGS_BYTES_MAX
+  for (const binding of queue.incoming) {
+    const told = jsonOfBinding(binding, queues.conversion)
+    left -= JSON.stringify(told).length
+    if (left < 0) break
+    bindings.push(told)
+  }
   return {
     ...jsonOfQueue(queue, queue.stats()),
     arguments: jsonOfTable(queue.definition.arguments),
