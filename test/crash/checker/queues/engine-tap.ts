@@ -79,9 +79,11 @@ class EngineLine implements Line, Receiver {
 
 function givenOf({ message, deliveryCount, redelivered }: QueueDelivery): Given {
   const death = message.amqp?.deaths[0]
+  const payload = message.payload.toString()
   return {
     topic: message.topic,
-    serial: serialOf(message.payload.toString()),
+    serial: serialOf(payload),
+    payload,
     count: deliveryCount,
     redelivered,
     deathReason: death?.reason ?? '',

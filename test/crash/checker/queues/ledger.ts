@@ -9,6 +9,7 @@ export interface QueueSent {
   readonly device: string
   /** Place among all messages of the device. */
   readonly place: number
+  readonly payload: string
   readonly qos: number
   readonly sentAtMs: number
   readonly delayMs: number
@@ -25,7 +26,8 @@ export interface Given {
   /** How often it came back before; undefined: not told. */
   readonly count: number | undefined
   readonly redelivered: boolean
-  /** Why it died and where, for a dead letter where that is told; empty: not told. */
+  readonly payload: string
+  /** Why it died last and where; empty: it has not died. */
   readonly deathReason: string
   readonly deathQueue: string
   /** How often it has died, as far as that is told. */
@@ -83,6 +85,7 @@ export class Ledger {
     }
     const fate = this.fateOf(name)
     fate.deliveries++
+    if (given.payload !== sent.payload) this.violation(`gave out ${name} as ${given.payload.slice(0, 100)}`)
     const copies = this.copiesOf(sent)
     if (this.finals(fate, name, copies) >= copies) {
       this.violation(`gave out ${name} (${describe(sent)}) again after its answer was committed: ${this.story(name)}`)
@@ -100,6 +103,7 @@ export class Ledger {
       this.violation(`tried ${name} again too soon`)
     }
     if (this.source !== undefined) this.died(given, name, fate, this.source)
+    else if (given.deathReason !== '') this.violation(`gave out ${name} as a dead letter`)
     return sent
   }
 
@@ -184,7 +188,6 @@ export class Ledger {
   }
 
   private died({ deathReason, deathQueue, deaths }: Given, name: string, fate: Fate, source: Ledger): void {
-    if (deathReason === '') return
     fate.reasons.add(deathReason)
     const isKnown = source.plan.deaths.includes(deathReason as DeathReason) && deathQueue === source.plan.name
     if (isKnown && deaths === 1) return

@@ -115,6 +115,7 @@ function givenOf({ payload, properties }: ReceivedPacket): Given {
   return {
     topic: topicOf(payload),
     serial: serialOf(payload),
+    payload,
     count: count === undefined ? undefined : Number(count),
     redelivered: count !== '0',
     deathReason: names.get('x-last-death-reason') ?? '',

@@ -68,9 +68,11 @@ export class QueuePublisher {
     // What is sent again at QoS 1 comes behind newer values.
     const qos = prefix === 'value' ? 2 : random.between(1, 2)
     const delayMs = prefix === 'later' ? random.below(DELAY_MS_MAX) : 0
+    const payload = `${serial} ${topic} ${'x'.repeat(random.below(PADDING_BYTES_MAX))}`
     const sent: QueueSent = {
       topic,
       serial,
+      payload,
       device: device.name,
       place: ++this.place,
       qos,
@@ -91,7 +93,7 @@ export class QueuePublisher {
       else if (prefix === 'refuse') counts.denied++
       else stage.journal.violation(`${topic} ${serial} was refused with ${reasonCode}`)
     }
-    device.publish(topic, `${serial} ${topic} ${'x'.repeat(random.below(PADDING_BYTES_MAX))}`, qos, false, answered, {
+    device.publish(topic, payload, qos, false, answered, {
       properties,
       repeated: () => sent.sends++,
     })

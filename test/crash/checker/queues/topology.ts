@@ -49,6 +49,17 @@ const job =
 /** Topics are `<prefix>/<device>/<0 to 2>`. */
 const PLANS: readonly QueuePlan[] = [
   { ...USUAL, name: 'all', arguments: {}, filters: ['jobs/#'], takes: jobs, returns: 0.05, workers: 3 },
+  // More than stays in memory while nobody consumes.
+  {
+    ...USUAL,
+    name: 'long',
+    arguments: {},
+    filters: ['jobs/#'],
+    takes: jobs,
+    returns: 0.1,
+    prefetch: 50,
+    awayMs: 2_500,
+  },
   // Overlapping bindings are one copy.
   {
     ...USUAL,
