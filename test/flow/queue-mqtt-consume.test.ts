@@ -109,6 +109,48 @@ describe('a subscription to $queue/<name>', () => {
     expect(sent.qos).toBe(1)
   })
 
+  test('can be made by the program that embeds the broker, for a client', async ({ begin }) => {
+    const flow = await begin()
+    flow.declare('jobs')
+    await flow.fill('jobs', 'one')
+    const consumer = await flow.connect({ clientId: 'c' })
+    const client = flow.broker.clients['c']
+    await new Promise((resolve) => client?.subscribe({ topic: '$queue/jobs', qos: 1 }, resolve))
+    await consumer.receive({ topic: '$queue/jobs', payload: 'one' })
+    await consumer.expectNothing()
+    await new Promise((resolve) => client?.unsubscribe({ topic: '$queue/jobs', qos: 1 }, resolve))
+    expect(flow.queues.queue('jobs').stats()).toMatchObject({ consumers: 0, messages: 0 })
+  })
+
+  test('is asked about by authorizeSubscribe alone, not by authorizeForward', async ({ begin }) => {
+    const flow = await begin({ authorizeForward: () => null })
+    flow.declare('jobs')
+    const consumer = await flow.connect()
+    await consumer.subscribe(['$queue/jobs', 'topic'], 1)
+    await flow.fill('jobs', 'one')
+    await consumer.publish('topic', 'kept back', { qos: 1 })
+    const sent = await consumer.receive({ payload: 'one' })
+    await consumer.expectNothing()
+    expect(sent.topic).toBe('$queue/jobs')
+  })
+
+  test('waits while the disk is far behind, and goes on after a commit', async ({ begin }) => {
+    const flow = await begin()
+    flow.declare('jobs')
+    await flow.fill('jobs', 'one')
+    const { commit } = flow.broker.store
+    let congested = true
+    Object.defineProperty(commit, 'congested', { configurable: true, get: () => congested })
+    const consumer = await flow.connect()
+    await consumer.subscribe('$queue/jobs', 1)
+    await consumer.expectNothing()
+    congested = false
+    flow.declare('other')
+    await commit.flush()
+    await consumer.receive({ payload: 'one' })
+    expect(flow.queues.queue('jobs').readyCount).toBe(0)
+  })
+
   test('sends a payload that is larger than what is copied as it came', async ({ begin }) => {
     const flow = await begin()
     flow.declare('jobs')
