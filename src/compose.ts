@@ -28,6 +28,8 @@ import { damaged } from './store/level/folder-errors.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 
+const FORGET_MS = 1000
+
 export interface ComposeOptions {
   readonly config: Config
   readonly log: Log
@@ -77,10 +79,12 @@ async function start(options: ComposeOptions, store: Store, clock: Clock, defini
   const { sessions, backlogs } = assemble(broker, options.authenticators)
   const sys = new SysTopics(broker, sessions)
   watchStore(broker, () => sys.storeChanged())
+  const stopForgetting = forgetRoutes(broker.router, clock)
   const listeners: Listener[] = []
   const control = new ControlServer(log)
   broker.onClose(async () => {
     sys.stop()
+    stopForgetting()
     for (const listener of listeners) listener.stop()
   })
   broker.onClose(async () => {
@@ -121,6 +125,19 @@ async function start(options: ComposeOptions, store: Store, clock: Clock, defini
   }
   sys.start(config.sys.intervalSeconds, packageVersion())
   return broker
+}
+
+/** Has the router forget what is not in use any more; returns what ends it. */
+function forgetRoutes(router: Router, clock: Clock): () => void {
+  let timer: unknown
+  const again = (): void => {
+    timer = clock.after(FORGET_MS, () => {
+      router.forgetUnusedRoutes()
+      again()
+    })
+  }
+  again()
+  return () => clock.clear(timer)
 }
 
 /** A record that cannot be read ends the start, with what to do about it. */

@@ -7,6 +7,8 @@ const ROUTE_BYTES = 400
 const LEVELS_INCLUDED = 16
 /** What each further level may cost in the tree, when another topic goes the same way nearly to the end. */
 const LEVEL_BYTES = 128
+/** So many calls of `forgetUnused` look at all routes once. */
+const CALLS_FOR_A_ROUND = 16
 
 export class CachedRoute implements Route {
   readonly topic: string
@@ -95,11 +97,29 @@ export class RouteCache {
     return before - this.routes.size
   }
 
+  /**
+   * To be called regularly: drops a part of what was not looked up for a round of these calls, so that topics that were
+   * used once, or by clients that are gone, do not stay in memory until the cache is full.
+   */
+  forgetUnused(): void {
+    for (let left = Math.ceil(this.ring.length / CALLS_FOR_A_ROUND); left > 0; left--) {
+      const route = this.ring[this.hand]
+      if (route?.used === true) route.used = false
+      else if (route !== undefined) {
+        this.tree.delete(route.topic)
+        this.drop(route)
+      }
+      this.advance()
+    }
+    while (this.ring.length > 0 && this.ring[this.ring.length - 1] === undefined) this.ring.pop()
+    if (this.hand >= this.ring.length) this.hand = 0
+  }
+
   /** A place of the ring that is free, or was freed; the ring must not be empty. */
   private evict(): number {
     for (;;) {
       const place = this.hand
-      this.hand = place + 1 < this.ring.length ? place + 1 : 0
+      this.advance()
       const route = this.ring[place]
       if (route === undefined) return place
       if (route.used) {
@@ -110,6 +130,10 @@ export class RouteCache {
         return place
       }
     }
+  }
+
+  private advance(): void {
+    this.hand = this.hand + 1 < this.ring.length ? this.hand + 1 : 0
   }
 
   private drop(route: CachedRoute): void {

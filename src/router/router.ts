@@ -59,6 +59,11 @@ export class Router {
     return this.cache.size
   }
 
+  /** To be called about once a second: forgets the routes of topics that are not in use any more. */
+  forgetUnusedRoutes(): void {
+    this.cache.forgetUnused()
+  }
+
   /** True: new; false: it replaces the destination's subscription on this filter. */
   subscribe(filter: string, destination: Destination, subscription: Subscription): boolean {
     const isNew = this.add(filter, destination, subscription)

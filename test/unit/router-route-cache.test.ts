@@ -95,6 +95,52 @@ describe('the cache of routes', () => {
   })
 })
 
+describe('what is not in use', () => {
+  function forget(router: Router, calls: number): void {
+    for (let call = 0; call < calls; call++) router.forgetUnusedRoutes()
+  }
+
+  it('leaves the cache when the hand has gone round, and is stale', () => {
+    const router = routerOn(['#'])
+    const routes = Array.from({ length: 1000 }, (_, i) => router.route(`t/${i}`))
+    forget(router, 16)
+    expect(router.cachedRouteCount).toBe(0)
+    expect(staleOf(routes)).toHaveLength(1000)
+    expect(router.route('t/1').deliveries).toHaveLength(1)
+  })
+
+  it('leaves a part of it at a time', () => {
+    const router = routerOn(['#'])
+    for (let i = 0; i < 1600; i++) router.route(`t/${i}`)
+    forget(router, 1)
+    expect(router.cachedRouteCount).toBe(1500)
+  })
+
+  it('does not take with it what is asked for again and again', () => {
+    const router = routerOn(['#'])
+    for (let i = 0; i < 100; i++) router.route(`t/${i}`)
+    const favourite = router.route('favourite')
+    for (let call = 0; call < 100; call++) {
+      router.route('favourite')
+      forget(router, 1)
+    }
+    expect(favourite.stale).toBe(false)
+    expect(router.cachedRouteCount).toBe(1)
+  })
+
+  it('leaves room for what comes later', () => {
+    const router = routerOn([], { cacheRoutesMax: 10 })
+    for (let round = 0; round < 50; round++) {
+      const routes = Array.from({ length: 15 }, (_, i) => router.route(`${round}/${i}`))
+      expect(router.cachedRouteCount).toBeLessThanOrEqual(10)
+      expect(routes.filter(({ stale }) => !stale).length).toBeGreaterThan(5)
+      forget(router, round)
+    }
+    forget(router, 16)
+    expect(router.cachedRouteCount).toBe(0)
+  })
+})
+
 describe('the limits of the cache', () => {
   it('keep as many topics as they say, and what they drop is stale', () => {
     const router = routerOn(['#'], { cacheRoutesMax: 10 })
