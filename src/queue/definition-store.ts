@@ -57,8 +57,8 @@ export class DefinitionStore {
     this.store.commit.del(exchangeKey(exchange.name))
   }
 
-  putQueue({ definition, number, firstFifoId }: Queue): void {
-    this.store.commit.put(queueKey(definition.name), encodeQueue({ definition, number, firstFifoId }))
+  putQueue(queue: Queue): void {
+    this.store.commit.put(queueKey(queue.name), encodeQueue(queue))
   }
 
   deleteQueue(queue: Queue): void {

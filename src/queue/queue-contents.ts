@@ -19,6 +19,8 @@ export interface ContentsOptions {
   readonly messagesMax: number
   readonly bytesMax: number
   readonly onReady: () => void
+  /** The first message with a time to live of its own has come. */
+  readonly onExpiring: () => void
   /** A message leaves without having been acknowledged. */
   readonly onDeath: (message: Message, reason: DeathReason) => void
 }
@@ -35,12 +37,17 @@ export class QueueContents {
   private readonly redeliveries: Redeliveries
   private readonly lastValues: LastValues | undefined
 
-  constructor(options: ContentsOptions, firstFifoId: number, delays: Pick<DelayLine, 'count' | 'bytes'>) {
+  constructor(
+    options: ContentsOptions,
+    firstFifoId: number,
+    mayExpire: boolean,
+    delays: Pick<DelayLine, 'count' | 'bytes'>,
+  ) {
     this.delays = delays
     const { store, durable, settings } = options
     this.options = options
     this.backlog = this.open(firstFifoId)
-    this.mayExpire = settings.messageTtlMs !== undefined || this.backlog.count > 0
+    this.mayExpire = mayExpire || settings.messageTtlMs !== undefined
     this.redeliveries = new Redeliveries(store, durable)
     this.lastValues = settings.lastValueKey === undefined ? undefined : new LastValues(settings.lastValueKey)
   }
@@ -72,7 +79,10 @@ export class QueueContents {
     const priority = settings.maxPriority === 0 ? 0 : (propertiesOf(message).priority ?? 0)
     const entry = this.backlog.push(message, priority, atMs)
     if (entry === undefined) return undefined
-    if (message.expiresAtMs !== 0) this.mayExpire = true
+    if (message.expiresAtMs !== 0 && !this.mayExpire) {
+      this.mayExpire = true
+      this.options.onExpiring()
+    }
     if (redelivery !== undefined && redelivery.count > 0) {
       entry.redelivered = true
       this.redeliveries.set(this.backlog, entry, redelivery)

@@ -13,6 +13,8 @@ export interface StoredQueue {
   readonly definition: QueueDefinition
   readonly number: number
   readonly firstFifoId: number
+  /** A message with a time to live of its own has been in it: somebody has to look for the next one that expires. */
+  readonly mayExpire: boolean
 }
 
 export interface StoredBinding {
@@ -26,14 +28,15 @@ export interface StoredBinding {
 const VERSION = 1
 const AUTO_DELETE = 0x01
 const INTERNAL = 0x02
+const MAY_EXPIRE = 0x02
 const TYPES: readonly ExchangeType[] = ['direct', 'fanout', 'topic', 'headers']
 
 /** Version, flags, number u48, first FIFO u48, arguments. */
 export function encodeQueue(stored: StoredQueue): Buffer {
-  const { definition, number, firstFifoId } = stored
+  const { definition, number, firstFifoId, mayExpire } = stored
   const head = Buffer.alloc(14)
   head[0] = VERSION
-  head[1] = definition.autoDelete ? AUTO_DELETE : 0
+  head[1] = (definition.autoDelete ? AUTO_DELETE : 0) | (mayExpire ? MAY_EXPIRE : 0)
   writeU48(head, number, 2)
   writeU48(head, firstFifoId, 8)
   return Buffer.concat([head, encodeTable(definition.arguments)])
@@ -41,9 +44,11 @@ export function encodeQueue(stored: StoredQueue): Buffer {
 
 export function decodeQueue(name: string, record: Buffer): StoredQueue {
   checkVersion(record)
-  const autoDelete = ((record[1] ?? 0) & AUTO_DELETE) !== 0
+  const flags = record[1] ?? 0
+  const autoDelete = (flags & AUTO_DELETE) !== 0
   const definition = { name, durable: true, exclusive: false, autoDelete, arguments: decodeTable(record.subarray(14)) }
-  return { definition, number: readU48(record, 2), firstFifoId: readU48(record, 8) }
+  const mayExpire = (flags & MAY_EXPIRE) !== 0
+  return { definition, number: readU48(record, 2), firstFifoId: readU48(record, 8), mayExpire }
 }
 
 /** Version, flags, type, arguments. */

@@ -19,6 +19,6 @@ export interface QueueHost {
   died(queue: Queue, message: Message, reason: DeathReason): void
   /** The queue has no more reason to be: unused for too long, or its last consumer is gone. */
   expired(queue: Queue): void
-  /** The queue has changed its FIFOs. */
-  renumbered(queue: Queue): void
+  /** What is stored of the queue beside its messages has changed. */
+  changed(queue: Queue): void
 }

@@ -11,7 +11,7 @@ import type { Belongings } from './definition-store.ts'
 import { type Delayed, DelayLine } from './delay-line.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { QueueContents } from './queue-contents.ts'
-import type { QueueDefinition } from './queue-definition.ts'
+import type { QueueDefinition, StoredQueue } from './queue-definition.ts'
 import { QueueDelivery } from './queue-delivery.ts'
 import { QueueError } from './queue-error.ts'
 import type { QueueHost } from './queue-host.ts'
@@ -56,10 +56,8 @@ export class Queue implements Destination {
 
   constructor(
     host: QueueHost,
-    definition: QueueDefinition,
+    { definition, number, firstFifoId, mayExpire }: StoredQueue,
     settings: QueueSettings,
-    number: number,
-    firstFifoId: number,
     owner: unknown,
   ) {
     const { store } = host
@@ -74,10 +72,21 @@ export class Queue implements Destination {
     this.stores = durable && store.durability !== 'memory'
     const { meter } = this
     const { messagesMax, bytesMax } = this.stores ? host.stored : host.transient
+    const onExpiring = (): void => host.changed(this)
     const onDeath = (message: Message, reason: DeathReason): void => host.died(this, message, reason)
-    const options = { store, durable, settings, meter, messagesMax, bytesMax, onReady: this.pumpNow, onDeath }
+    const options = {
+      store,
+      durable,
+      settings,
+      meter,
+      messagesMax,
+      bytesMax,
+      onReady: this.pumpNow,
+      onDeath,
+      onExpiring,
+    }
     this.delays = new DelayLine(store, number, (delayed) => this.comeOfAge(delayed))
-    this.contents = new QueueContents(options, firstFifoId, this.delays)
+    this.contents = new QueueContents(options, firstFifoId, mayExpire, this.delays)
     this.dispatcher = new Dispatcher(settings.singleActiveConsumer)
     this.answers = new Answers(options, this.contents, this.delays)
     this.intake = new QueueIntake(options, this.contents, this.delays, number)
@@ -101,6 +110,10 @@ export class Queue implements Destination {
 
   get firstFifoId(): number {
     return this.contents.backlog.firstFifoId
+  }
+
+  get mayExpire(): boolean {
+    return this.contents.mayExpire
   }
 
   get fifoIds(): number[] {
@@ -215,7 +228,7 @@ export class Queue implements Destination {
   purge(): number {
     const purged = this.readyCount
     this.answers.moved((entries) => this.contents.purge(entries, this.consumerCount > 0))
-    this.host.renumbered(this)
+    this.host.changed(this)
     return purged
   }
 

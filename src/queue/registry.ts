@@ -10,7 +10,7 @@ import { DefinitionStore } from './definition-store.ts'
 import { Exchange, type ExchangeDefinition, isExchangeType } from './exchange.ts'
 import { checkHeadersArguments } from './headers-match.ts'
 import { Queue } from './queue.ts'
-import { checkSameExchange, checkSameQueue, type QueueDefinition } from './queue-definition.ts'
+import { checkSameExchange, checkSameQueue, type QueueDefinition, type StoredQueue } from './queue-definition.ts'
 import { noExchange, noQueue, QueueError } from './queue-error.ts'
 import type { QueueHost, QueueLimits } from './queue-host.ts'
 import { readSettings } from './queue-settings.ts'
@@ -92,9 +92,7 @@ export abstract class Registry implements QueueHost {
   /** Takes over what the store holds; before `store.destroyUnclaimed()`. */
   async recover(): Promise<void> {
     for (const definition of await this.definitions.exchanges()) this.addExchange(definition)
-    for (const { definition, number, firstFifoId } of await this.definitions.queues()) {
-      this.addQueue(definition, number, firstFifoId, undefined)
-    }
+    for (const stored of await this.definitions.queues()) this.addQueue(stored, undefined)
     for (const [number, stored] of await this.definitions.bindings()) {
       const source = this.exchanges.get(stored.source)
       const target = this.find(stored.target, stored.targetKind)
@@ -127,7 +125,7 @@ export abstract class Registry implements QueueHost {
     const number = numbers.next(commit)
     const firstFifoId = numbers.next(commit)
     for (let level = 0; level < settings.maxPriority; level++) numbers.next(commit)
-    const queue = this.addQueue(definition, number, firstFifoId, owner)
+    const queue = this.addQueue({ definition, number, firstFifoId, mayExpire: false }, owner)
     if (definition.durable) this.definitions.putQueue(queue)
     return queue
   }
@@ -238,13 +236,14 @@ export abstract class Registry implements QueueHost {
     if (this.queues.get(queue.name) === queue) this.removeQueue(queue)
   }
 
-  renumbered(queue: Queue): void {
+  changed(queue: Queue): void {
     if (queue.definition.durable) this.definitions.putQueue(queue)
   }
 
-  private addQueue(definition: QueueDefinition, number: number, firstFifoId: number, owner: unknown): Queue {
+  private addQueue(stored: StoredQueue, owner: unknown): Queue {
+    const { definition } = stored
     const settings = readSettings(definition, definition.arguments)
-    const queue = new Queue(this, definition, settings, number, firstFifoId, owner)
+    const queue = new Queue(this, stored, settings, owner)
     this.queues.set(definition.name, queue)
     return queue
   }

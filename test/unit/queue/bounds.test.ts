@@ -54,7 +54,8 @@ test('what is known of returned messages goes with a queue that a crash has ende
   const after = await restart(world)
   await settle(after)
   expect((await after.store.get(stray)) ?? 'gone').toBe('gone')
-  expect(after.queues.queue('q').get()?.deliveryCount).toBe(1)
+  const [seen] = await after.queues.queue('q').browse(1)
+  expect(seen?.deliveryCount).toBe(1)
 })
 
 test('an identifier of any length is known again, and takes little room', async () => {
@@ -138,4 +139,19 @@ test('looking into a queue drops nothing that has expired', async () => {
   const seen = await world.queues.queue('q').browse(10)
   expect(seen.map(({ message }) => message.payload.toString())).toEqual(['a'])
   expect(world.queues.queue('q').stats()).toMatchObject({ ready: 2, expired: 0, delivered: 0 })
+})
+
+test('a start reads no message of a queue that nobody takes from, unless one may expire', async () => {
+  const world = await openWorld()
+  declare(world, 'q')
+  declare(world, 'expiring')
+  publish(world, 'q', 'a')
+  publish(world, 'expiring', 'a', { expiration: '1000' })
+  await settle(world)
+  const after = await crash(world)
+  expect(after.queues.queue('q').loading).toBe(false)
+  expect(after.queues.queue('expiring').loading).toBe(true)
+  await settle(after)
+  await after.clock.advance(1000)
+  expect(after.queues.queue('expiring').stats()).toMatchObject({ ready: 0, expired: 1 })
 })

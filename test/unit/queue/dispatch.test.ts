@@ -118,10 +118,10 @@ describe('a message that comes back', () => {
     queue.get()?.requeue()
     await settle(world)
     const after = await crash(world)
+    // Only now somebody asks: the message is read from disk.
+    expect(after.queues.queue('q').get()).toBeUndefined()
     await settle(after)
     after.queues.queue('q').get()
-    await settle(after)
-    expect(after.queues.queue('q').stats().unacknowledged + 0).toBe(1)
     const [delivery] = after.queues.queue('q').unacknowledged
     expect(delivery).toMatchObject({ redelivered: true, deliveryCount: 2 })
   })
