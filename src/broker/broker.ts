@@ -11,7 +11,7 @@ import { QUEUE_PREFIX } from '../message/queue-topic.ts'
 import { levelCount, topicNameProblem } from '../message/topic.ts'
 import type { Route } from '../router/destination.ts'
 import { NamedQueues } from '../queue/named-queues.ts'
-import { Queues } from '../queue/queues.ts'
+import { Queues, type QueuesOptions } from '../queue/queues.ts'
 import { Router } from '../router/router.ts'
 import { emptyMemoryStore } from '../store/open-store.ts'
 import type { Store } from '../store/store.ts'
@@ -108,7 +108,7 @@ export class Broker extends Aedes {
     })
     this.wills = new Wills(parts.store, parts.clock, parts.log)
     this.pipeline = new PublishPipeline(this.retained, this)
-    this.queues = new NamedQueues(new Queues({ store: parts.store, router: parts.router }))
+    this.queues = new NamedQueues(new Queues(queueOptions(parts)))
     this.queues.engine.toTopics = (message, route) => this.pipeline.dispatch(message, route)
     // An emitter of the user's own hears everything, as it would in aedes; it routes nothing to clients here.
     if (options.mq !== undefined) {
@@ -306,6 +306,21 @@ export class Broker extends Aedes {
     this.wills.close()
     this.retained.close()
     for (const stop of others) await stop()
+  }
+}
+
+function queueOptions({ config, store, router }: BrokerParts): QueuesOptions {
+  const { limits, topics } = config
+  const { queuesMax, exchangesMax, bindingsMax } = limits
+  return {
+    store,
+    router,
+    conversion: topics.conversion,
+    queuesMax,
+    exchangesMax,
+    bindingsMax,
+    stored: { messagesMax: limits.storedQueueMessagesMax, bytesMax: limits.storedQueueBytesMax },
+    transient: { messagesMax: limits.transientQueueMessagesMax, bytesMax: limits.transientQueueBytesMax },
   }
 }
 

@@ -57,6 +57,15 @@ export const limitsSchema = z.strictObject({
   queueOverflow: queueOverflow.default('drop-newest'),
   /** Bytes that wait for one connection's socket. */
   outboxBytesMax: limit(8 * MIB, 16 * 1024, Number.MAX_SAFE_INTEGER),
+  queuesMax: limit(100_000, 0, COUNT_MAX),
+  exchangesMax: limit(10_000, 6, COUNT_MAX),
+  bindingsMax: limit(1_000_000, 0, COUNT_MAX),
+  /** What any one queue may hold that is on disk, whatever its own arguments say. */
+  storedQueueMessagesMax: limit(100_000_000, 1, COUNT_MAX),
+  storedQueueBytesMax: limit(1024 * 1024 * MIB, 1024, Number.MAX_SAFE_INTEGER),
+  /** The same for a queue that is in memory alone: a transient one, and every one with durability `memory`. */
+  transientQueueMessagesMax: limit(1_000_000, 1, COUNT_MAX),
+  transientQueueBytesMax: limit(128 * MIB, 1024, Number.MAX_SAFE_INTEGER),
   retainedMessagesMax: limit(1_000_000, 0, COUNT_MAX),
   /** Topics, properties and payloads of all retained messages, which are kept in memory. */
   retainedBytesMax: limit(1024 * MIB, 0, Number.MAX_SAFE_INTEGER),

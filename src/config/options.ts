@@ -17,6 +17,7 @@ export interface LibraryOptions {
   readonly http?: PartialConfig['http']
   readonly responseTopicPrefix?: PartialConfig['responseTopicPrefix']
   readonly sys?: PartialConfig['sys']
+  readonly topics?: PartialConfig['topics']
   readonly limits?: PartialConfig['limits']
   /** Exchanges that are declared at the start, by their names. */
   readonly exchanges?: PartialConfig['exchanges']

@@ -21,6 +21,11 @@ const sysSchema = z.strictObject({
   intervalSeconds: z.int().min(0).max(86_400).default(10),
 })
 
+const topicsSchema = z.strictObject({
+  /** How topics become routing keys: see `message/key-topic`. */
+  conversion: z.enum(['escape', 'rabbitmq']).default('escape'),
+})
+
 /**
  * The whole configuration. The same keys serve the YAML file, the library's options and, spelt as `SLUICE_MQTT_PORT`,
  * the environment.
@@ -38,6 +43,7 @@ export const configSchema = z.strictObject({
    */
   responseTopicPrefix: z.string().max(1024).default('response/'),
   sys: sysSchema.prefault({}),
+  topics: topicsSchema.prefault({}),
   limits: limitsSchema.prefault({}),
   exchanges: exchangesSchema.prefault({}),
   queues: queuesSchema.prefault({}),

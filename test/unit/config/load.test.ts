@@ -109,11 +109,18 @@ describe('loading', () => {
   })
 })
 
+// Of keys that take one of several words.
+const WORDS = new Map([
+  ['level', 'debug'],
+  ['queueOverflow', 'drop-oldest'],
+  ['conversion', 'rabbitmq'],
+])
+
 describe('the environment', () => {
   test.each(configKeys())('reaches $name by $variable', async ({ path, variable, kind, byDefault }) => {
     const text =
       kind === 'number' ? String(byDefault === 0 ? 1 : Number(byDefault) - 1) : kind === 'boolean' ? 'false' : 'memory'
-    const given = path.at(-1) === 'level' ? 'debug' : path.at(-1) === 'queueOverflow' ? 'drop-oldest' : text
+    const given = WORDS.get(path.at(-1) ?? '') ?? text
     const config = await loadConfig({ environment: { [variable]: given } })
     const value = path.reduce<unknown>((area, part) => (area as Record<string, unknown>)[part], config)
     expect(String(value)).toBe(given)
