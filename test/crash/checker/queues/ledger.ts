@@ -10,6 +10,7 @@ export interface QueueSent {
   /** Place among all messages of the device. */
   readonly place: number
   readonly payload: string
+  readonly priority: number
   readonly qos: number
   readonly sentAtMs: number
   readonly delayMs: number
@@ -105,6 +106,11 @@ export class Ledger {
     if (this.source !== undefined) this.died(given, name, fate, this.source)
     else if (given.deathReason !== '') this.violation(`gave out ${name} as a dead letter`)
     return sent
+  }
+
+  /** Messages of one row keep their order. */
+  rowOf({ device, priority }: QueueSent): string {
+    return this.plan.arguments['x-max-priority'] === undefined ? device : `${device} ${priority}`
   }
 
   /**

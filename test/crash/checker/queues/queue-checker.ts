@@ -1,7 +1,9 @@
+import type { Queues } from '../../../../src/queue/queues.ts'
 import { Journal } from '../journal.ts'
 import { Random } from '../random.ts'
 import { pause, Stage } from '../stage.ts'
 import type { World } from '../world.ts'
+import { EnginePublisher } from './engine-publisher.ts'
 import { Ledger, type QueueSent } from './ledger.ts'
 import { accountOf, definitionProblems } from './queue-account.ts'
 import { QueuePublisher } from './queue-publisher.ts'
@@ -34,6 +36,8 @@ export interface QueueWays {
   readonly ask: Ask
   /** How each consumer consumes. */
   readonly tapFor: (stage: Stage, plan: QueuePlan, index: number) => Tap
+  /** The engine of the broker, where it is in this process. */
+  readonly engine?: () => Queues
 }
 
 /**
@@ -42,7 +46,7 @@ export interface QueueWays {
  */
 export async function checkQueues(
   world: World,
-  { begin, ask, tapFor }: QueueWays,
+  { begin, ask, tapFor, engine }: QueueWays,
   seed: number,
   forMs: number,
   finishMs = FINISH_MS,
@@ -57,6 +61,7 @@ export async function checkQueues(
     new QueuePublisher(stage, 'queuer 5', 5, sent, serials),
     new QueuePublisher(stage, 'queuer 31', 3, sent, serials),
   ]
+  const insiders = engine === undefined ? [] : [new EnginePublisher(stage, engine, sent)]
   const ledgers = makeLedgers(journal, sent)
   const workers = ledgers.flatMap((ledger) =>
     Array.from({ length: ledger.plan.workers }, (_, index) => {
@@ -81,7 +86,7 @@ export async function checkQueues(
 
   await stage.start()
   await begin()
-  const publishing = Promise.all(publishers.map((each) => each.run()))
+  const publishing = Promise.all([...publishers, ...insiders].map((each) => each.run()))
   const working = Promise.all(workers.map((each) => each.run()))
   const registering = registrar.run()
   const endAtMs = performance.now() + forMs

@@ -20,6 +20,7 @@ afterEach(() => world?.stop())
 function run(power: PowerCutWorld, seed: number, forMs: number, finishMs?: number): Promise<QueueOutcome> {
   const never = new AbortController().signal
   const ways: QueueWays = {
+    engine: () => power.queues,
     begin: () => declareAll(power.queues),
     ask: async (command, given) => queueCommands(power.queues).get(command)?.({ ...given }, () => {}, never),
     tapFor: (stage, plan, index) =>

@@ -73,6 +73,7 @@ export class QueuePublisher {
       topic,
       serial,
       payload,
+      priority: 0,
       device: device.name,
       place: ++this.place,
       qos,

@@ -139,7 +139,7 @@ const PLANS: readonly QueuePlan[] = [
     arguments: { 'x-max-priority': 3 },
     filters: ['jobs/+/0'],
     takes: job('0'),
-    returns: 0.1,
+    workers: 1,
   },
   { ...USUAL, name: 'single', arguments: { 'x-single-active-consumer': true }, filters: ['jobs/+/1'], takes: job('1') },
   { ...USUAL, name: 'latest', arguments: { 'x-last-value-key': 'topic' }, filters: ['value/#'], takes: below('value') },

@@ -110,9 +110,10 @@ export class Worker {
     stage.journal.counts.received++
     this.seen.push(given)
     if (sent !== undefined && !given.redelivered && ledger.keepsOrder(sent)) {
-      const last = this.last.get(sent.device) ?? 0
+      const row = ledger.rowOf(sent)
+      const last = this.last.get(row) ?? 0
       if (sent.place < last) stage.journal.violation(`${ledger.plan.name}: ${sent.topic} ${sent.serial} came too late`)
-      this.last.set(sent.device, Math.max(last, sent.place))
+      this.last.set(row, Math.max(last, sent.place))
     }
     const heldMs = random.chance(0.15) ? random.below(HELD_MS) : 0
     if (heldMs === 0) this.answer(taken)
