@@ -17,6 +17,7 @@ import { emptyMemoryStore } from '../store/open-store.ts'
 import type { Store } from '../store/store.ts'
 import { fromAedesPacket, type LoosePacket, toAedesPacket } from './aedes-packet.ts'
 import './aedes-declarations.ts'
+import { ConnectionMemory } from './connection-memory.ts'
 import { Counters } from './counters.ts'
 import { callHook } from './hooks.ts'
 import { MqPort } from './ports/mq-port.ts'
@@ -64,6 +65,7 @@ export class Broker extends Aedes {
   readonly router: Router
   readonly store: Store
   readonly counters = new Counters()
+  readonly connectionMemory: ConnectionMemory
   readonly retained: Retained
   readonly wills: Wills
   readonly pipeline: PublishPipeline
@@ -106,7 +108,8 @@ export class Broker extends Aedes {
       messagesMax: retainedMessagesMax,
       bytesMax: retainedBytesMax,
     })
-    this.wills = new Wills(parts.store, parts.clock, parts.log)
+    this.connectionMemory = new ConnectionMemory(parts.config.limits.connectionMemoryBytesMax)
+    this.wills = new Wills(parts.store, parts.clock, parts.log, this.connectionMemory)
     this.pipeline = new PublishPipeline(this.retained, this)
     this.queues = new NamedQueues(new Queues(queueOptions(parts)))
     this.queues.engine.toTopics = (message, route) => this.pipeline.dispatch(message, route)

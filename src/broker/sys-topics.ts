@@ -88,6 +88,7 @@ export class SysTopics {
       ...this.storeFigures(),
       ['heap/current', process.memoryUsage().rss],
       ['heap/queues', store.queueMemory.bytes],
+      ['heap/connections', broker.connectionMemory.bytes],
     ]
     for (const [topic, value] of figures) this.set(topic, String(value))
   }

@@ -4,6 +4,7 @@ import { Message } from '../message/message.ts'
 import { KIND_WILL, kindKey, willKey } from '../store/keys.ts'
 import { scanPrefix } from '../store/scan-prefix.ts'
 import type { Store } from '../store/store.ts'
+import type { ConnectionMemory } from './connection-memory.ts'
 import { decodeWill, encodeWill, type Will } from './will-record.ts'
 
 interface Pending {
@@ -25,13 +26,15 @@ export class Wills {
   private readonly store: Store
   private readonly clock: Clock
   private readonly log: Log
+  private readonly memory: ConnectionMemory
   private readonly pending = new Map<string, Pending>()
   private publish: PublishWill = () => {}
 
-  constructor(store: Store, clock: Clock, log: Log) {
+  constructor(store: Store, clock: Clock, log: Log, memory: ConnectionMemory) {
     this.store = store
     this.clock = clock
     this.log = log
+    this.memory = memory
   }
 
   get count(): number {
@@ -46,8 +49,7 @@ export class Wills {
     this.publish = publish
     for await (const [, value] of scanPrefix(this.store, kindKey(KIND_WILL))) {
       const { clientId, will, dueAtMs } = decodeWill(value)
-      const pending: Pending = { will, dueAtMs, timer: undefined, sending: false }
-      this.pending.set(clientId, pending)
+      const pending = this.keep(clientId, will, dueAtMs)
       if (dueAtMs === 0) {
         pending.dueAtMs = this.clock.now() + will.delaySeconds * 1000
         if (will.delaySeconds > 0) this.save(clientId, pending)
@@ -65,12 +67,16 @@ export class Wills {
     return this.pending.get(clientId)?.will
   }
 
+  /** Whether there is memory for a will, which would replace the client's present one. */
+  hasRoomFor(clientId: string, will: Will): boolean {
+    const present = this.pending.get(clientId)?.will
+    return this.memory.hasRoomFor(memoryOf(will) - (present === undefined ? 0 : memoryOf(present)))
+  }
+
   /** A client connected with a will: it replaces any other of that client. */
   put(clientId: string, will: Will): void {
     this.forget(clientId)
-    const pending: Pending = { will, dueAtMs: 0, timer: undefined, sending: false }
-    this.pending.set(clientId, pending)
-    this.save(clientId, pending)
+    this.save(clientId, this.keep(clientId, will, 0))
   }
 
   /** DISCONNECT without will, or a session that is taken up again in time (MQTT-3.1.3-9). */
@@ -118,15 +124,30 @@ export class Wills {
     })
   }
 
+  private keep(clientId: string, will: Will, dueAtMs: number): Pending {
+    const pending: Pending = { will, dueAtMs, timer: undefined, sending: false }
+    this.pending.set(clientId, pending)
+    this.memory.change(0, memoryOf(will))
+    return pending
+  }
+
   private forget(clientId: string): void {
     const pending = this.pending.get(clientId)
     if (pending === undefined) return
     this.clock.clear(pending.timer)
     this.pending.delete(clientId)
+    this.memory.change(memoryOf(pending.will), 0)
     this.store.commit.del(willKey(clientId))
   }
 
   private save(clientId: string, pending: Pending): void {
     this.store.commit.put(willKey(clientId), encodeWill(clientId, pending.will, pending.dueAtMs))
   }
+}
+
+// About what a will takes beside its bytes.
+const WILL_BYTES = 400
+
+function memoryOf({ message }: Will): number {
+  return WILL_BYTES + message.topic.length + message.properties.length + message.payload.length
 }

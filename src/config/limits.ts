@@ -57,6 +57,8 @@ export const limitsSchema = z.strictObject({
   queueOverflow: queueOverflow.default('drop-newest'),
   /** Bytes that wait for one connection's socket. */
   outboxBytesMax: limit(8 * MIB, 16 * 1024, Number.MAX_SAFE_INTEGER),
+  /** What waits for all sockets, packets that have come in part, and wills, together. */
+  connectionMemoryBytesMax: limit(512 * MIB, 64 * 1024, Number.MAX_SAFE_INTEGER),
   queuesMax: limit(100_000, 0, COUNT_MAX),
   exchangesMax: limit(10_000, 6, COUNT_MAX),
   bindingsMax: limit(1_000_000, 0, COUNT_MAX),

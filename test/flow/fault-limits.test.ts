@@ -479,6 +479,19 @@ const CASES: Record<keyof Limits, LimitCase> = {
     },
     log: /outbox full/,
   },
+  connectionMemoryBytesMax: {
+    limits: { connectionMemoryBytesMax: 64 * 1024 },
+    // A will counts 400 bytes and its own.
+    at: async (world) => void (await world.connect({ ...FIVE, will: { topic: 'w', payload: 'x'.repeat(65_135) } })),
+    async past(world) {
+      const will = { topic: 'w', payload: '' }
+      await refusedWith(world, { version: 5, clientId: 'other', will }, 0x97)
+      await refusedWith(world, { version: 4, clientId: 'other', will }, 3)
+      await world.connect({ version: 4, clientId: 'other' })
+      await world.connect({ ...FIVE, will: { topic: 'w', payload: 'x'.repeat(65_135) } })
+    },
+    log: /no memory for a will/,
+  },
   retainedMessagesMax: {
     limits: { retainedMessagesMax: 2 },
     async at(world) {

@@ -197,9 +197,14 @@ function accept(
     refuse(connection, new ClientError(ReasonCode.QuotaExceeded, 'the broker cannot store a session at present'))
     return
   }
+  const will = packet.will === undefined ? undefined : storedWill(connection, packet.will, expirySeconds)
+  if (will !== undefined && !broker.wills.hasRoomFor(connection.id, will)) {
+    refuse(connection, new ClientError(ReasonCode.QuotaExceeded, 'there is no memory for a will at present'))
+    return
+  }
   const taken = context.sessions.connect(connection, packet.cleanStart, expirySeconds)
   const { session, present } = taken
-  if (packet.will !== undefined) broker.wills.put(connection.id, storedWill(connection, packet.will, expirySeconds))
+  if (will !== undefined) broker.wills.put(connection.id, will)
   connection.session = session
   connection.receiver.accepted()
   connection.startKeepAlive(requested)
@@ -219,7 +224,7 @@ function accept(
   const properties = acceptanceProperties(connection, packet, acceptance)
   const bytes = connection.encode({ type: 'connack', sessionPresent: present, reasonCode: 0, properties })
   const epoch = broker.store.durability === 'memory' ? 0 : broker.store.commit.formingEpoch
-  const waitsFor = packet.will === undefined ? taken.epoch : epoch
+  const waitsFor = will === undefined ? taken.epoch : epoch
   permitAgain(connection, session, () => {
     connection.replies.send(bytes, waitsFor, () => {
       connection.outbox.flush()

@@ -15,6 +15,7 @@ import { AedesClient } from './aedes-client.ts'
 import { ClientError } from './client-error.ts'
 import { Outbox } from './outbox.ts'
 import { Receiver } from './receiver.ts'
+import { Replays } from './replays.ts'
 import { Replies } from './replies.ts'
 import type { OutgoingAliases } from './topic-aliases.ts'
 
@@ -30,6 +31,7 @@ export class Connection extends AedesClient implements BrokerClient {
   readonly connDetails: unknown
   readonly outbox: Outbox
   readonly replies: Replies
+  readonly replays = new Replays(this)
   readonly receiver: Receiver
 
   closed = false
@@ -64,7 +66,8 @@ export class Connection extends AedesClient implements BrokerClient {
     this.connDetails = (request as { connDetails?: unknown } | undefined)?.connDetails ?? null
     ;(this.conn as { client?: unknown }).client = this
     const { broker } = context
-    this.outbox = new Outbox(context.flusher, transport, broker.config.limits.outboxBytesMax, this)
+    const { outboxBytesMax } = broker.config.limits
+    this.outbox = new Outbox(context.flusher, transport, outboxBytesMax, this, broker.connectionMemory)
     this.replies = new Replies(broker.store.commit, this.outbox, broker.counters, () => this.receiver.repliesReleased())
     this.receiver = new Receiver(this)
     this.lastReceivedMs = broker.clock.now()
@@ -125,6 +128,8 @@ export class Connection extends AedesClient implements BrokerClient {
   drained(): void {
     this.broker.clock.clear(this.drainTimer)
     this.drainTimer = undefined
+    this.outbox.drained()
+    this.receiver.outboxDrained()
     this.session?.drained()
   }
 
@@ -197,6 +202,7 @@ export class Connection extends AedesClient implements BrokerClient {
     this.broker.clock.clear(this.drainTimer)
     this.receiver.close()
     this.replies.close()
+    this.replays.close()
     const peerIsGone = hasEnded || this.conn.destroyed
     const neverFlushed = peerIsGone ? this.outbox.nextFlush : NONE_NEVER_FLUSHED
     if (!peerIsGone) this.outbox.flush()

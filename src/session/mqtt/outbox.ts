@@ -1,3 +1,4 @@
+import type { ConnectionMemory } from '../../broker/connection-memory.ts'
 import type { Transport } from '../../listener/transport.ts'
 
 const SLAB_BYTES = 16 * 1024
@@ -50,6 +51,13 @@ export class Flusher {
   }
 }
 
+interface OutboxOwner {
+  /** The socket left bytes behind. */
+  blocked(): void
+  /** The socket took everything, after it left bytes behind or after the outbox was full. */
+  drained(): void
+}
+
 /**
  * What goes out on one connection: small frames are copied into a slab, large ones kept by reference, and all of it is
  * written once per turn of the event loop.
@@ -58,7 +66,10 @@ export class Outbox {
   private readonly flusher: Flusher
   private readonly transport: Transport
   private readonly bytesMax: number
-  private readonly owner: { blocked(): void }
+  private readonly owner: OutboxOwner
+  private readonly memory: ConnectionMemory
+  /** What the kernel left behind at the latest flush. */
+  private heldBytes = 0
   private parts: Buffer[] | undefined
   private slab: Buffer | undefined
   private slabStart = 0
@@ -68,8 +79,9 @@ export class Outbox {
   private dirty = false
   private closed = false
 
-  constructor(flusher: Flusher, transport: Transport, bytesMax: number, owner: { blocked(): void }) {
+  constructor(flusher: Flusher, transport: Transport, bytesMax: number, owner: OutboxOwner, memory: ConnectionMemory) {
     this.owner = owner
+    this.memory = memory
     this.flusher = flusher
     this.transport = transport
     this.bytesMax = bytesMax
@@ -90,16 +102,17 @@ export class Outbox {
     return this.flushes
   }
 
-  /** True when the subscriber is so slow that nothing optional may be added. */
+  /** True when the subscriber is so slow that nothing optional may be added, or is slow at all while memory is short. */
   get isFull(): boolean {
-    return this.queuedBytes > this.bytesMax || this.queuedBytes + this.transport.pendingBytes > this.bytesMax
+    if (this.heldBytes === 0) return this.queuedBytes > this.bytesMax
+    return this.queuedBytes + this.transport.pendingBytes > this.bytesMax || this.memory.isFull
   }
 
   /** Appends `bytes[start, end)`. The caller does not change these bytes afterwards. */
   append(bytes: Buffer, start: number, end: number): void {
     const length = end - start
     if (length > COPY_BYTES_MAX) {
-      this.sealSlab()
+      if (this.slab !== undefined) this.sealSlab(this.slab)
       const part = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end)
       if (this.parts === undefined) this.parts = [part]
       else this.parts.push(part)
@@ -145,30 +158,50 @@ export class Outbox {
   flush(): void {
     this.dirty = false
     if (this.closed || this.queuedBytes === 0) return
+    const wasFull = this.queuedBytes + this.heldBytes > this.bytesMax
     this.flusher.sent(this.queuedBytes)
     this.flushes++
     this.queuedBytes = 0
     const slab = this.slab
     const parts = this.parts
+    this.slab = undefined
     if (parts === undefined && slab !== undefined) {
-      const bytes = slab.subarray(this.slabStart, this.slabEnd)
-      this.slab = undefined
-      this.transport.write(bytes)
+      this.transport.write(slab.subarray(this.slabStart, this.slabEnd))
     } else if (parts !== undefined) {
-      this.sealSlab()
-      this.slab = undefined
+      if (slab !== undefined) this.sealSlab(slab)
       this.parts = undefined
       if (parts.length === 1) this.transport.write(parts[0] as Buffer)
       else this.transport.writeMany(parts)
     }
-    // Only when the kernel has taken everything may the memory be written again.
-    if (this.transport.pendingBytes > 0) this.owner.blocked()
-    else if (slab !== undefined) this.flusher.giveSlab(slab)
+    if (this.closed) return
+    const left = this.transport.pendingBytes
+    if (left !== this.heldBytes) this.hold(left)
+    if (left > 0) {
+      // The rest of it goes on being used, or a few bytes each turn would keep a whole slab each.
+      if (this.slab === undefined) {
+        this.slab = slab
+        this.slabStart = this.slabEnd
+      }
+      this.owner.blocked()
+      // Only when the kernel has taken everything may the memory be written again.
+    } else {
+      if (slab !== undefined) this.flusher.giveSlab(slab)
+      // The socket took it all at once and will not tell.
+      if (wasFull) this.owner.drained()
+    }
+  }
+
+  /** The socket took everything. */
+  drained(): void {
+    this.hold(0)
+    // Left to the garbage collector: a stream in memory has handed it on, and nobody may have read it yet.
+    if (!this.dirty) this.slab = undefined
   }
 
   /** Nothing more will be written; what is queued is dropped. */
   close(): void {
     this.closed = true
+    this.hold(0)
     this.slab = undefined
     this.parts = undefined
     this.queuedBytes = 0
@@ -183,7 +216,7 @@ export class Outbox {
   reserve(length: number): number {
     let slab = this.slab
     if (slab === undefined || this.slabEnd + length > slab.length) {
-      this.sealSlab()
+      if (slab !== undefined) this.sealSlab(slab)
       slab = this.flusher.takeSlab()
       this.slab = slab
       this.slabStart = 0
@@ -195,6 +228,11 @@ export class Outbox {
     return at
   }
 
+  private hold(bytes: number): void {
+    this.memory.change(this.heldBytes, bytes)
+    this.heldBytes = bytes
+  }
+
   private wrote(length: number): void {
     this.queuedBytes += length
     if (this.dirty) return
@@ -202,9 +240,8 @@ export class Outbox {
     this.flusher.add(this)
   }
 
-  private sealSlab(): void {
-    const slab = this.slab
-    if (slab === undefined || this.slabEnd === this.slabStart) return
+  private sealSlab(slab: Buffer): void {
+    if (this.slabEnd === this.slabStart) return
     const part = slab.subarray(this.slabStart, this.slabEnd)
     if (this.parts === undefined) this.parts = [part]
     else this.parts.push(part)

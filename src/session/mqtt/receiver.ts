@@ -22,6 +22,8 @@ import { PublishRate } from './publish-rate.ts'
 const PUBACK_FIRST_BYTE = 0x40
 // An acknowledgement that waits for the disk is small, but a client that never stops sending is not.
 const REPLIES_MAX = 4096
+// Packets cut by the chunks they came in are small and soon complete.
+const GATHERED_ALWAYS_BYTES = 4096
 // QoS and RETAIN in the first byte of PUBLISH: a message with neither is not stored by anyone.
 const CHANGES_STATE = 0x07
 
@@ -37,6 +39,9 @@ export class Receiver implements TransportHandler {
   private rest: Buffer[] | undefined
   private holds = 0
   private heldForReplies = false
+  private heldForOutbox = false
+  /** What the collector holds, as the memory of all connections counts it. */
+  private gatheredBytes = 0
   private heldForStore = false
   private ended = false
   private readonly rate: PublishRate | undefined
@@ -111,8 +116,16 @@ export class Receiver implements TransportHandler {
     this.release()
   }
 
+  /** The client takes what it is sent again. */
+  outboxDrained(): void {
+    if (!this.heldForOutbox) return
+    this.heldForOutbox = false
+    this.release()
+  }
+
   close(): void {
     this.ended = true
+    this.countGathered(0)
     this.connection.context.broker.clock.clear(this.rateTimer)
     this.rest = undefined
     this.collector = undefined
@@ -155,6 +168,7 @@ export class Receiver implements TransportHandler {
       if (isFirst && (buffer[at] as number) >> 4 !== PacketType.Connect) throw violation('Invalid protocol')
       this.collector ??= new FrameCollector(this.packetBytesMax)
       this.collector.push(buffer, at, end)
+      this.countGathered(this.collector.allocatedBytes)
     }
   }
 
@@ -163,11 +177,26 @@ export class Receiver implements TransportHandler {
     const { collector } = this
     if (collector === undefined || collector.empty) return 0
     const at = collector.push(buffer, 0, buffer.length)
-    if (!collector.complete) return at
+    if (!collector.complete) {
+      this.countGathered(collector.allocatedBytes)
+      return at
+    }
     const { bodyStart } = collector
     const frame = collector.take()
+    this.countGathered(0)
     this.frame(frame, 0, bodyStart, frame.length)
     return at
+  }
+
+  /** Packets of which a part has come may not fill memory together, however few bytes each of them still lacks. */
+  private countGathered(bytes: number): void {
+    const { connectionMemory } = this.connection.broker
+    const growth = bytes - this.gatheredBytes
+    if (bytes > GATHERED_ALWAYS_BYTES && !connectionMemory.hasRoomFor(growth)) {
+      throw new ClientError(ReasonCode.QuotaExceeded, 'there is no memory for the rest of a packet')
+    }
+    connectionMemory.change(this.gatheredBytes, bytes)
+    this.gatheredBytes = bytes
   }
 
   /** Handles the frame at `at` and returns where the next one begins: a run of PUBLISH is handled in one go. */
@@ -217,6 +246,11 @@ export class Receiver implements TransportHandler {
     if (this.ended) return
     if (this.connection.replies.count > REPLIES_MAX && !this.heldForReplies) {
       this.heldForReplies = true
+      this.hold()
+    }
+    // Whoever only asks and never reads the answers would fill memory with them.
+    if (this.connection.outbox.isFull && !this.heldForOutbox) {
+      this.heldForOutbox = true
       this.hold()
     }
     const { commit } = this.connection.broker.store

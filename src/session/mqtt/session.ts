@@ -8,7 +8,6 @@ import type { MqttContext } from './context.ts'
 import { deliver, deliverFrames } from './deliver.ts'
 import { Outgoing } from './outgoing.ts'
 import { QUEUE_PACKET_IDS, QueueConsumptions } from './queue-consumptions.ts'
-import { continueReplay, type Replay } from './retained-replay.ts'
 import { encodeSession } from './session-record.ts'
 import { type ClientSubscription, encodeSubscription, subscriptionBytes } from './subscription-record.ts'
 
@@ -42,7 +41,6 @@ export class Session implements GroupMember {
   private readonly stored: boolean
   private incoming: Set<number> | undefined
   private groups: Set<SharedGroup> | undefined
-  private replays: Replay[] | undefined
 
   constructor(context: MqttContext, clientId: string, number: number, expirySeconds: number) {
     this.context = context
@@ -97,8 +95,7 @@ export class Session implements GroupMember {
     const { connection } = this
     if (connection === undefined) return
     if (!connection.connected) {
-      // CONNACK is on its way, and nothing may go out before it.
-      if ((this.replays?.length ?? 0) < BEFORE_CONNACK_MAX) this.replay({ message: message.own(), retain, identifiers })
+      connection.replays.addLive(message, retain, identifiers)
       return
     }
     if (connection.outbox.isFull) {
@@ -193,25 +190,11 @@ export class Session implements GroupMember {
     for (const group of this.groups) if (group.backlogCount > 0) group.drain(this)
   }
 
-  /** Queues a retained message at QoS 0 until the outbox has room for it. */
-  replay(replay: Replay): void {
-    this.replays ??= []
-    // Room for one look at everything; a client that asks again and never reads gets no more.
-    if (this.replays.length < this.context.broker.config.limits.retainedMessagesMax) this.replays.push(replay)
-    else this.connection?.dropped(1)
-  }
-
-  nextReplay(): Replay | undefined {
-    const next = this.replays?.shift()
-    if (next === undefined) this.replays = undefined
-    return next
-  }
-
   /** The socket took everything. */
   drained(): void {
     const { connection } = this
     if (connection?.connected !== true) return
-    if (this.replays !== undefined) continueReplay(connection, this)
+    connection.replays.run()
     this.outgoing.pump()
     this.queues?.resume()
   }
@@ -264,4 +247,3 @@ export class Session implements GroupMember {
 }
 
 const NO_VALUE = Buffer.alloc(0)
-const BEFORE_CONNACK_MAX = 1000
