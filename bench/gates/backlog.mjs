@@ -6,20 +6,20 @@ import { watch } from './watch.mjs'
 
 const payloadBytes = 64
 const publishers = 10
-const settleSecondsMax = 300
+const settleSecondsMax = 120
 
 /** @type {import('./gate.mjs').Gate} */
 export const backlog = {
   name: 'backlog',
   title: '5 million messages in one persistent session, filled and drained',
-  run: ({ quick }) =>
+  run: ({ quick, say }) =>
     using(new Sluice({ limits: { queuedMessagesMax: 10_000_000, queuedBytesMax: 2 ** 34 } }), (sluice) =>
-      measure(sluice, quick ? 100_000 : 5_000_000),
+      measure(sluice, quick ? 100_000 : 5_000_000, say),
     ),
 }
 
-/** @param {Sluice} sluice @param {number} messages @returns {Promise<import('./gate.mjs').Finding>} */
-async function measure(sluice, messages) {
+/** @param {Sluice} sluice @param {number} messages @param {(line: string) => void} say @returns {Promise<import('./gate.mjs').Finding>} */
+async function measure(sluice, messages, say) {
   const { port, pid } = await sluice.start()
   const before = { store: sluice.storeBytes(), rss: residentBytes(pid) }
   const load = { qos: 1, payloadBytes, topics: 1, publishers, subscribers: 1, audience: 'all', persistent: true }
@@ -30,6 +30,7 @@ async function measure(sluice, messages) {
   const filled = await generate({ ...job, kind: 'fill' })
   const full = await filling.end()
   const storeFull = sluice.storeBytes()
+  say(`filled: ${Math.round(mebibytes(storeFull))} MiB on the disk`)
 
   // In small, the write-ahead log alone is more than a tenth.
   const spare = Math.max(storeFull / 10, 2 ** 24)
@@ -37,6 +38,7 @@ async function measure(sluice, messages) {
   const draining = watch(sluice, 1)
   const drained = await generate({ ...job, kind: 'drain' })
   const empty = await draining.end()
+  say(`drained: ${Math.round(mebibytes(sluice.storeBytes()))} MiB on the disk`)
   const falling = await untilFallen(sluice, before.store + spare)
 
   return {
