@@ -80,6 +80,20 @@ describe('Receive Maximum', () => {
     },
   )
 
+  test('has room for a queue again when a program drops what a client was to get of topics', async ({ begin }) => {
+    const flow = await begin()
+    flow.declare('jobs')
+    const consumer = await flow.connect({ clientId: 'c', properties: { receiveMaximum: 1 } })
+    await consumer.subscribe(['topic', '$queue/jobs'], 1)
+    await consumer.publish('topic', 'never acknowledged', { qos: 1 })
+    await consumer.expect('publish', { topic: 'topic' })
+    enqueue(flow, 'jobs', ['1'])
+    await consumer.expectNothing()
+    await new Promise<void>((resolve) => flow.broker.clients['c']?.emptyOutgoingQueue(() => resolve()))
+    const sent = await consumer.receive({ payload: '1' })
+    expect(sent.topic).toBe('$queue/jobs')
+  })
+
   test('does not hold back QoS 0', async ({ begin }) => {
     const flow = await begin()
     flow.declare('jobs')

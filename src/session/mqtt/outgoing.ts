@@ -141,6 +141,7 @@ export class Outgoing {
     this.inflight?.clear()
     this.shared?.clear()
     for (let entry = queue.next(); entry !== undefined; entry = queue.next()) queue.ack(entry)
+    this.session.queues?.roomAgain()
   }
 
   /** The broker stops: the queue notes what was sent. */
@@ -172,6 +173,7 @@ export class Outgoing {
     this.shared?.delete(entry)
     this.inflight?.delete(packetIdOf(entry))
     this.queue?.ack(entry)
+    this.session.queues?.roomAgain()
   }
 
   /** See `returnShared`. */
