@@ -78,16 +78,8 @@ export class QueueFlow {
   /** Payloads of the ready messages, in their order; they stay as they are. */
   async ready(queueName: string): Promise<string[]> {
     const queue = this.queues.queue(queueName)
-    const found: string[] = []
-    const deliveries = []
-    for (let left = queue.readyCount; left > 0; left--) {
-      const delivery = queue.get()
-      if (delivery === undefined) break
-      found.push(delivery.message.payload.toString())
-      deliveries.push(delivery)
-    }
-    for (const delivery of deliveries) delivery.returnUnsent()
-    return found
+    const found = await queue.browse(queue.readyCount)
+    return found.map(({ message }) => message.payload.toString())
   }
 
   /** Publishes at QoS 1, one behind the other, each acknowledged. */
