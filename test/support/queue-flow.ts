@@ -95,7 +95,6 @@ interface Fixtures {
 }
 
 export const test = base.extend<Fixtures>({
-  // eslint-disable-next-line no-empty-pattern
   begin: async ({ task: _task }, use) => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-queue-'))
     const started: QueueFlow[] = []
