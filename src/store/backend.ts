@@ -17,6 +17,10 @@ export interface Backend {
   scanKeys(from: Buffer, to: Buffer, limit: number): Promise<Buffer[]>
   /** Everything as it is at this moment, page by page, while writing goes on; absent: there is nothing to back up. */
   snapshot?(): AsyncIterable<[key: Buffer, value: Buffer][]>
+  /** About how many bytes the entries with from <= key < to take on the medium, deleted ones included. */
+  sizeOf?(from: Buffer, to: Buffer): Promise<number>
+  /** Gives back what deleted entries with from <= key < to take. Reading and writing go on meanwhile. */
+  compact?(from: Buffer, to: Buffer): Promise<void>
   close(): Promise<void>
 }
 

@@ -3,6 +3,7 @@ import type { ChangeSink } from './batch.ts'
 import { bodyKey } from './keys.ts'
 import { encodeMessage } from './message-record.ts'
 import type { NumberSource } from './number-source.ts'
+import type { SpaceReclaim } from './space-reclaim.ts'
 
 /**
  * Messages that several FIFOs hold are stored once. Counts how many stored entries refer to each body, and finds
@@ -10,11 +11,13 @@ import type { NumberSource } from './number-source.ts'
  */
 export class Bodies {
   private readonly numbers: NumberSource
+  private readonly reclaim: SpaceReclaim
   private readonly references = new Map<number, number>()
   private readonly resident = new Map<number, Message>()
 
-  constructor(numbers: NumberSource) {
+  constructor(numbers: NumberSource, reclaim: SpaceReclaim) {
     this.numbers = numbers
+    this.reclaim = reclaim
   }
 
   get size(): number {
@@ -45,6 +48,7 @@ export class Bodies {
       this.references.set(bodyId, left)
       return
     }
+    this.reclaim.bodyDeleted(bodyId, this.resident.get(bodyId)?.payload.length ?? 0)
     this.references.delete(bodyId)
     this.resident.delete(bodyId)
     changes.del(bodyKey(bodyId))

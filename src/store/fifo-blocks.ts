@@ -143,8 +143,10 @@ export class FifoBlocks implements Participant, Waiter {
 
   private writeState(block: Block, batch: Batch): void {
     block.touched = false
-    if (block.liveCount === 0 || block.isBare) {
-      if (block.dataBytes > 0 && block.inside === undefined) batch.del(blockDataKey(this.fifoId, block.firstSeq))
+    if (block.dataBytes > 0 && (block.liveCount === 0 || block.isBare)) {
+      const isInside = block.inside !== undefined
+      if (!isInside) batch.del(blockDataKey(this.fifoId, block.firstSeq))
+      this.store.reclaim.dataDeleted(this.fifoId, block.firstSeq, block.dataBytes, isInside)
       block.dataBytes = 0
       block.inside = undefined
     }

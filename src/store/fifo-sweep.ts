@@ -20,7 +20,9 @@ export async function sweepEntries(store: Store, fifoId: number, fromSeq: number
         const bodyIds = await bodiesOf(store, fifoId, page)
         for (const { firstSeq, dataBytes, inside } of page) {
           commit.del(blockKey(fifoId, firstSeq))
-          if (dataBytes > 0 && inside === undefined) commit.del(blockDataKey(fifoId, firstSeq))
+          if (dataBytes === 0) continue
+          if (inside === undefined) commit.del(blockDataKey(fifoId, firstSeq))
+          store.reclaim.dataDeleted(fifoId, firstSeq, dataBytes, inside !== undefined)
         }
         for (const bodyId of bodyIds) bodies.release(bodyId, commit)
         await commit.flush()

@@ -13,6 +13,7 @@ import { openFolder } from './level/open-folder.ts'
 import { MemoryBackend } from './memory/memory-backend.ts'
 import { NumberSource } from './number-source.ts'
 import { QueueMemory } from './queue-memory.ts'
+import { SpaceReclaim } from './space-reclaim.ts'
 import type { Durability, Store } from './store.ts'
 
 export type StoreOptions = (
@@ -38,7 +39,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 /** An empty store in memory, which needs no waiting: for a broker that is made by its constructor. */
 export function emptyMemoryStore(clock: Clock = systemClock, log: Log = silentLog): Store {
   const numbers = new NumberSource(undefined)
-  return new OpenStore(new MemoryBackend(), 'memory', clock, log, numbers, new Bodies(numbers), new Map())
+  const backend = new MemoryBackend()
+  const reclaim = new SpaceReclaim(backend, clock, log)
+  return new OpenStore(backend, 'memory', clock, log, numbers, new Bodies(numbers, reclaim), reclaim, new Map())
 }
 
 /** A store over any backend: for tests of faults, and for other media. */
@@ -49,10 +52,12 @@ export async function storeOver(
 ): Promise<Store> {
   const { clock = systemClock, log = silentLog } = options
   const numbers = new NumberSource(await backend.get(NumberSource.key))
-  const bodies = new Bodies(numbers)
+  const reclaim = new SpaceReclaim(backend, clock, log)
+  const bodies = new Bodies(numbers, reclaim)
   const found = await recoverFifos(backend, bodies)
-  const store = new OpenStore(backend, durability, clock, log, numbers, bodies, found)
+  const store = new OpenStore(backend, durability, clock, log, numbers, bodies, reclaim, found)
   await store.cleanUp()
+  reclaim.recovered([...found.values()].reduce((sum, { bytes }) => sum + bytes, 0))
   return store
 }
 
@@ -61,6 +66,7 @@ class OpenStore implements Store {
   readonly commit: GroupCommit
   readonly numbers: NumberSource
   readonly bodies: Bodies
+  readonly reclaim: SpaceReclaim
   readonly queueMemory = new QueueMemory()
   readonly clock: Clock
   readonly log: Log
@@ -75,6 +81,7 @@ class OpenStore implements Store {
     log: Log,
     numbers: NumberSource,
     bodies: Bodies,
+    reclaim: SpaceReclaim,
     found: Map<number, RecoveredFifo>,
   ) {
     this.backend = backend
@@ -83,6 +90,7 @@ class OpenStore implements Store {
     this.log = log
     this.numbers = numbers
     this.bodies = bodies
+    this.reclaim = reclaim
     this.found = found
     this.commit = new GroupCommit(backend, clock)
   }
@@ -142,6 +150,7 @@ class OpenStore implements Store {
     try {
       await this.commit.close()
     } finally {
+      await this.reclaim.close()
       await this.backend.close()
     }
   }

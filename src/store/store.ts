@@ -5,6 +5,7 @@ import type { RecoveredFifo } from './fifo-recovery.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { NumberSource } from './number-source.ts'
 import type { QueueMemory } from './queue-memory.ts'
+import type { SpaceReclaim } from './space-reclaim.ts'
 
 /** What an acknowledgement promises: on disk, handed to the operating system, or nothing kept at all. */
 export type Durability = 'fsync' | 'os' | 'memory'
@@ -17,6 +18,8 @@ export interface Store {
   readonly numbers: NumberSource
   /** Message bodies that several FIFOs share; for `store/fifo`. */
   readonly bodies: Bodies
+  /** Told of what is deleted in bulk; for `store/fifo`. */
+  readonly reclaim: SpaceReclaim
   /** The memory of all queues together. */
   readonly queueMemory: QueueMemory
   readonly clock: Clock

@@ -4,9 +4,17 @@ import { SCAN_BYTES_MAX } from '../backend.ts'
 import type { Batch } from '../batch.ts'
 
 // Large enough that most messages are acknowledged, and their keys deleted, before they leave LevelDB's memory.
-const WRITE_BUFFER_BYTES = 32 * 1024 * 1024
-const CACHE_BYTES = 16 * 1024 * 1024
-const FILE_BYTES = 8 * 1024 * 1024
+const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
+const CACHE_BYTES = 8 * 1024 * 1024
+// LevelDB maps its tables into memory: what is open at once counts as the memory of the process. 64 tables at least are.
+const FILE_BYTES = 1024 * 1024
+const OPEN_FILES = 74
+
+// classic-level has them, and on Node that is what `level` is; its types speak for the browser too.
+interface Ranges {
+  approximateSize(from: Buffer, to: Buffer): Promise<number>
+  compactRange(from: Buffer, to: Buffer): Promise<void>
+}
 
 function database(folder: string): Level<Buffer, Buffer> {
   return new Level<Buffer, Buffer>(folder, {
@@ -15,6 +23,7 @@ function database(folder: string): Level<Buffer, Buffer> {
     writeBufferSize: WRITE_BUFFER_BYTES,
     cacheSize: CACHE_BYTES,
     maxFileSize: FILE_BYTES,
+    maxOpenFiles: OPEN_FILES,
   })
 }
 
@@ -104,6 +113,16 @@ export class LevelBackend implements Backend {
     } finally {
       await iterator.close()
     }
+  }
+
+  async sizeOf(from: Buffer, to: Buffer): Promise<number> {
+    await this.reopening
+    return (this.db as unknown as Ranges).approximateSize(from, to)
+  }
+
+  async compact(from: Buffer, to: Buffer): Promise<void> {
+    await this.reopening
+    await (this.db as unknown as Ranges).compactRange(from, to)
   }
 
   close(): Promise<void> {
