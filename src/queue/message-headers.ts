@@ -39,8 +39,16 @@ export function headerOf(message: Message, name: string): FieldValue | undefined
 export function messageIdOf(message: Message): string | undefined {
   const { messageId } = propertiesOf(message)
   if (messageId !== undefined) return messageId
-  const header = headerOf(message, 'message-id')
+  const header = headerOf(message, 'amqp-message-id') ?? headerOf(message, 'message-id')
   return typeof header === 'string' ? header : undefined
+}
+
+/** As published over AMQP, or as a user property over MQTT; 0: it has none. */
+export function priorityOf(message: Message): number {
+  const { priority } = propertiesOf(message)
+  if (priority !== undefined) return priority
+  const wanted = Number(headerOf(message, 'amqp-priority') ?? 0)
+  return Number.isSafeInteger(wanted) && wanted > 0 && wanted <= 255 ? wanted : 0
 }
 
 function userProperties(bytes: Buffer): FieldTable {

@@ -6,7 +6,7 @@ import { Backlog, enqueuedMs } from './backlog.ts'
 import type { Belongings } from './definition-store.ts'
 import type { DelayLine } from './delay-line.ts'
 import { LastValues } from './last-values.ts'
-import { propertiesOf } from './message-headers.ts'
+import { priorityOf } from './message-headers.ts'
 import type { QueueSettings } from './queue-settings.ts'
 import type { Meter } from './queue-stats.ts'
 import { Redeliveries, type Redelivery } from './redeliveries.ts'
@@ -76,7 +76,7 @@ export class QueueContents {
   /** Undefined: the queue holds as much as any queue may hold. */
   push(message: Message, atMs: number, redelivery?: Redelivery): FifoEntry | undefined {
     const { settings } = this.options
-    const priority = settings.maxPriority === 0 ? 0 : (propertiesOf(message).priority ?? 0)
+    const priority = settings.maxPriority === 0 ? 0 : priorityOf(message)
     const entry = this.backlog.push(message, priority, atMs)
     if (entry === undefined) return undefined
     if (message.expiresAtMs !== 0 && !this.mayExpire) {

@@ -155,3 +155,17 @@ test('a start reads no message of a queue that nobody takes from, unless one may
   await after.clock.advance(1000)
   expect(after.queues.queue('expiring').stats()).toMatchObject({ ready: 0, expired: 1 })
 })
+
+test('a message over MQTT has the priority and the identifier that its user properties tell', async () => {
+  const world = await openWorld()
+  const queue = declare(world, 'q', { 'x-max-priority': 5, 'x-deduplication-window': 1000 })
+  const offer = (text: string, name: string, value: string): void => {
+    const pair = [name, value].flatMap((part) => [0, part.length, ...Buffer.from(part)])
+    queue.offer(new Message('q', Buffer.from(text), 1, false, Buffer.from([0x26, ...pair])))
+  }
+  offer('low', 'amqp-priority', 'none')
+  offer('high', 'amqp-priority', '3')
+  offer('once', 'amqp-message-id', 'm')
+  offer('twice', 'amqp-message-id', 'm')
+  expect(await drain(world, queue)).toEqual(['high', 'low', 'once'])
+})
