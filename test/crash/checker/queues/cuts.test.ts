@@ -66,6 +66,27 @@ const steps: readonly Step[] = [
     undone: [{ q: ['a', 'b'], dead: [] }],
   },
   {
+    name: 'while it is noted how often a message has come back',
+    before: async (world) => {
+      await queueAndDead({}, 'a')(world)
+      for (const delivery of world.take('q')) delivery.requeue()
+    },
+    act: (world) => {
+      for (const delivery of world.take('q')) delivery.requeue()
+    },
+    found: async (world) => {
+      const taken = world.take('q')
+      // The first call only begins to read it from disk.
+      await world.settle()
+      taken.push(...world.take('q'))
+      for (const delivery of taken) delivery.ack()
+      await world.settle()
+      return taken.map(({ deliveryCount }) => deliveryCount)
+    },
+    after: [2],
+    undone: [[1]],
+  },
+  {
     name: 'while messages expire',
     before: queueAndDead({ 'x-message-ttl': 1_000 }, 'a', 'b'),
     act: (world) => world.clock.advance(1_000),
