@@ -1,6 +1,9 @@
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
-import { describe, expect } from 'vitest'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { type Limits, limitsSchema } from '../../src/config/limits.ts'
 import { test, type World } from '../support/faulty-world.ts'
@@ -16,6 +19,8 @@ interface LimitCase {
   past: (world: World) => Promise<void>
   /** How many such lines `past` brings: `warn` for what broke the protocol, `info` for what is refused. */
   log?: RegExp
+  /** It is about what is on disk. */
+  onDisk?: boolean
 }
 
 const FIVE: ConnectOptions = { version: 5, clientId: 'c' }
@@ -89,6 +94,29 @@ async function overWebSocket(world: World, bytes: number): Promise<WebSocket> {
   await once(socket, 'message')
   socket.send(publishPacket(4, { topic: 'a', qos: 1, payload: Buffer.alloc(bytes - 8) }))
   return socket
+}
+
+/** A queue that has room for two messages of so many bytes, whose publisher is told of the third. */
+function queueLimit(limits: Partial<Limits>, durable: boolean, bytes = 1): LimitCase {
+  const publish = async (world: World, reasonCode: number): Promise<void> => {
+    const client = await world.connect({ version: 5, clientId: 'publisher' })
+    expect(await client.publish('a', Buffer.alloc(bytes), { qos: 1 })).toMatchObject({ reasonCode })
+    await client.disconnect()
+  }
+  return {
+    limits,
+    onDisk: durable,
+    async at(world) {
+      await world.broker.queues.declare('q', { durable, bindings: ['a'] })
+      for (let i = 0; i < 2; i++) await publish(world, 0)
+    },
+    async past(world) {
+      await publish(world, 0x97)
+      expect(world.broker.queues.stats('q')).toMatchObject({ ready: 2, refused: 1 })
+      await world.broker.queues.dequeue('q')
+      await publish(world, 0)
+    },
+  }
 }
 
 const CASES: Record<keyof Limits, LimitCase> = {
@@ -492,6 +520,47 @@ const CASES: Record<keyof Limits, LimitCase> = {
     },
     log: /no memory for a will/,
   },
+  queuesMax: {
+    limits: { queuesMax: 2 },
+    async at({ broker }) {
+      for (const name of ['a', 'b']) expect(await broker.queues.declare(name)).toBe(name)
+    },
+    async past({ broker }) {
+      await expect(broker.queues.declare('c')).rejects.toMatchObject({ replyCode: 506 })
+      expect(await broker.queues.declare('b')).toBe('b')
+      await broker.queues.delete('a')
+      expect(await broker.queues.declare('c')).toBe('c')
+    },
+  },
+  exchangesMax: {
+    limits: { exchangesMax: 7 },
+    async at({ broker }) {
+      await broker.queues.declareExchange('a')
+      expect(await broker.queues.publish('a', '', 'x')).toBe(false)
+    },
+    async past({ broker }) {
+      await expect(broker.queues.declareExchange('b')).rejects.toMatchObject({ replyCode: 506 })
+      await broker.queues.deleteExchange('a')
+      await expect(broker.queues.declareExchange('b')).resolves.toBeUndefined()
+    },
+  },
+  bindingsMax: {
+    limits: { bindingsMax: 2 },
+    async at({ broker }) {
+      expect(await broker.queues.declare('q', { bindings: ['a', 'b'] })).toBe('q')
+    },
+    async past({ broker }) {
+      await expect(broker.queues.bind('q', 'c')).rejects.toMatchObject({ replyCode: 506 })
+      await expect(broker.queues.bind('q', 'b')).resolves.toBeUndefined()
+      await broker.queues.unbind('q', 'a')
+      await expect(broker.queues.bind('q', 'c')).resolves.toBeUndefined()
+    },
+  },
+  storedQueueMessagesMax: queueLimit({ storedQueueMessagesMax: 2, transientQueueMessagesMax: 100 }, true),
+  // 64 for each message, and its topic.
+  storedQueueBytesMax: queueLimit({ storedQueueBytesMax: 1024, transientQueueBytesMax: 65_536 }, true, 440),
+  transientQueueMessagesMax: queueLimit({ storedQueueMessagesMax: 100, transientQueueMessagesMax: 2 }, false),
+  transientQueueBytesMax: queueLimit({ storedQueueBytesMax: 65_536, transientQueueBytesMax: 1024 }, false, 440),
   retainedMessagesMax: {
     limits: { retainedMessagesMax: 2 },
     async at(world) {
@@ -579,9 +648,11 @@ test('every limit of the schema has its case here', () => {
   expect(Object.keys(CASES).toSorted()).toEqual(Object.keys(limitsSchema.shape).toSorted())
 })
 
-describe.each(Object.entries(CASES))('the limit %s', (_name, { limits, at, past, log }) => {
+describe.each(Object.entries(CASES))('the limit %s', (_name, { limits, at, past, log, onDisk }) => {
   test('lets through what is at it, and says so when it is one past it', async ({ start }) => {
-    const world = await start({ http: { port: 0 }, limits })
+    const data = onDisk ? mkdtempSync(join(tmpdir(), 'sluice-limits-')) : undefined
+    if (data !== undefined) onTestFinished(() => rmSync(data, { recursive: true }))
+    const world = await start({ http: { port: 0 }, limits, ...(data !== undefined && { data }) })
     await at(world)
     expect(world.log.lines.filter(({ level }) => level !== 'info')).toEqual([])
     const before = world.log.lines.length

@@ -290,6 +290,16 @@ describe('a message', () => {
     ])
   })
 
+  test("has RabbitMQ's key for its topic where that is asked for, and its exact topic all the same", async () => {
+    await broker.close()
+    broker = await createBroker({ data: folder, clock, log, topics: { conversion: 'rabbitmq' } })
+    await broker.queues.declare('q', { bindings: ['a.b/+'] })
+    await mqtt('a.b/c', 'x')
+    const message = await broker.queues.peek('q')
+    expect(message).toMatchObject({ topic: 'a.b/c', routingKey: 'a.b.c' })
+    expect(message?.headers.get('x-mqtt-topic')).toBe('a.b/c')
+  })
+
   test('has the properties that it was published with', async () => {
     await broker.queues.declare('q')
     const timestamp = new Date(1_900_000_000_000)
