@@ -4,19 +4,13 @@ import { USAGE_CODE } from './admin/queue-request.ts'
 import { SluiceError, UsageError } from './base/errors.ts'
 import { decodeWill } from './broker/will-record.ts'
 import { parseSharedFilter } from './message/filter.ts'
-import { decodeBinding, decodeExchange, decodeQueue } from './queue/queue-definition.ts'
+import { queueRecordKinds } from './queue/queue-records.ts'
 import { decodeSession } from './session/mqtt/session-record.ts'
 import { decodeSubscription } from './session/mqtt/subscription-record.ts'
 import { type RecordKind, type RecordKinds, storeKinds } from './store/account.ts'
 import { checkFolder, type StoreReport } from './store/check.ts'
 import {
-  KIND_BINDING,
-  KIND_DELAYED,
-  KIND_EXCHANGE,
   KIND_INCOMING,
-  KIND_QUEUE,
-  KIND_REDELIVERY,
-  KIND_SEEN,
   KIND_SESSION,
   KIND_SUBSCRIPTION,
   KIND_WILL,
@@ -72,51 +66,13 @@ const incoming: RecordKind = {
   },
 }
 
-// A queue has a FIFO for each priority, with numbers in a row.
-const PRIORITIES = 256
-
-const queues: RecordKind = {
-  name: 'queue definitions',
-  claim(key, value, owners) {
-    const { definition, firstFifoId } = decodeQueue(stringOfKey(key), value)
-    const highest = definition.arguments.get('x-max-priority')
-    const levels = typeof highest === 'number' || typeof highest === 'bigint' ? Number(highest) : 0
-    for (let level = 0; level <= Math.min(levels, PRIORITIES); level++) owners.fifos.add(firstFifoId + level)
-  },
-  missing(key, value) {
-    decodeQueue(stringOfKey(key), value)
-    return undefined
-  },
-}
-
-const exchanges: RecordKind = {
-  name: 'exchanges',
-  missing(key, value) {
-    decodeExchange(stringOfKey(key), value)
-    return undefined
-  },
-}
-
-const bindings: RecordKind = {
-  name: 'bindings',
-  missing(_key, value) {
-    decodeBinding(value)
-    return undefined
-  },
-}
-
 export const recordKinds: RecordKinds = new Map([
   ...storeKinds,
   [KIND_SESSION, sessions],
   [KIND_SUBSCRIPTION, subscriptions],
   [KIND_WILL, wills],
   [KIND_INCOMING, incoming],
-  [KIND_QUEUE, queues],
-  [KIND_EXCHANGE, exchanges],
-  [KIND_BINDING, bindings],
-  [KIND_REDELIVERY, { name: 'redelivery counts' }],
-  [KIND_DELAYED, { name: 'delayed messages' }],
-  [KIND_SEEN, { name: 'message identifiers seen' }],
+  ...queueRecordKinds,
 ])
 
 /** Checks a store that no broker runs on, without changing it. Throws a SluiceError. */

@@ -12,9 +12,12 @@ export interface Owners {
   readonly clientIds: Set<string>
   readonly sessionNumbers: Set<number>
   readonly fifos: Set<number>
+  readonly queueNames: Set<string>
+  readonly queueNumbers: Set<number>
+  readonly exchangeNames: Set<string>
 }
 
-/** What one kind of key holds. Both throw for a record that cannot be read. */
+/** What one kind of key holds. All throw for a record that cannot be read. */
 export interface RecordKind {
   /** In the plural, for a person. */
   readonly name: string
@@ -22,6 +25,8 @@ export interface RecordKind {
   claim?(key: Buffer, value: Buffer, owners: Owners): void
   /** Reads the record; answers whom it belongs to that is not there. */
   missing?(key: Buffer, value: Buffer, owners: Owners): string | undefined
+  /** Answers why nobody has need of it: the next start deletes it. */
+  unused?(key: Buffer, value: Buffer, owners: Owners): string | undefined
 }
 
 /** By the first byte of the key. */
@@ -97,6 +102,9 @@ class Account {
     clientIds: new Set(),
     sessionNumbers: new Set(),
     fifos: new Set(),
+    queueNames: new Set(),
+    queueNumbers: new Set(),
+    exchangeNames: new Set(),
   }
   private readonly bodies = new Set<number>()
   /** Number of the first entry that may be there; Infinity: the FIFO was deleted. */
@@ -148,7 +156,9 @@ class Account {
       const known = this.kinds.get(kind)
       if (known === undefined) return damaged(name, 'a key of a kind that this version does not know')
       const missing = known.missing?.(key, value, this.owners)
-      return missing === undefined ? good(name) : damaged(name, missing)
+      if (missing !== undefined) return damaged(name, missing)
+      const unused = known.unused?.(key, value, this.owners)
+      return unused === undefined ? good(name) : leftover(name, unused)
     } catch (error) {
       return damaged(name, (error as Error).message)
     }
