@@ -6,6 +6,7 @@ import type { Store } from '../store/store.ts'
 // Beyond this many identifiers within the window, the oldest are forgotten.
 const IDENTIFIERS_MAX = 100_000
 const LENGTH_MAX = 64
+const PAGE = 1_000
 
 /** The message identifiers that a queue has seen within its window, oldest first; they outlive a restart. */
 export class Deduplication {
@@ -47,8 +48,15 @@ export class Deduplication {
     this.forgetOld(nowMs)
   }
 
-  clear(): void {
-    for (const messageId of this.seen.keys()) this.forget(messageId)
+  /** Forgets all of them, in pages over many turns. */
+  async clear(): Promise<void> {
+    const messageIds = [...this.seen.keys()]
+    this.seen.clear()
+    if (!this.durable) return
+    for (const [place, messageId] of messageIds.entries()) {
+      this.store.commit.del(seenKey(this.queueNumber, messageId))
+      if (place % PAGE === PAGE - 1) await this.store.commit.flush()
+    }
   }
 
   private forgetOld(nowMs: number): void {

@@ -45,7 +45,7 @@ export class QueueIntake {
   }
 
   clear(): void {
-    this.seen?.clear()
+    void this.seen?.clear()
   }
 
   /** False: the message is refused, which its publisher is told by `message.refusal`. */

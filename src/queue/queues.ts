@@ -1,5 +1,4 @@
 import { AmqpPart, type Death, type DeathReason } from '../message/amqp-part.ts'
-import { EMPTY_TABLE, type FieldTable } from '../message/field-table.ts'
 import { withoutHeader } from '../message/basic-properties.ts'
 import { keyOfTopic, type TopicConversion, topicOfKey } from '../message/key-topic.ts'
 import { EMPTY, Message } from '../message/message.ts'
@@ -183,12 +182,6 @@ function withTopic(message: Message, topic: string): Message {
   const copy = new Message(topic, payload, qos, retain, properties, expiresAtMs, publisher)
   copy.amqp = message.amqp
   return copy
-}
-
-/** A field table from a plain object or Map, for declarations in code. */
-export function argumentsOf(plain: Readonly<Record<string, unknown>> | FieldTable | undefined): FieldTable {
-  if (plain === undefined) return EMPTY_TABLE
-  return plain instanceof Map ? (plain as FieldTable) : (new Map(Object.entries(plain)) as FieldTable)
 }
 
 function expirationMs(expiration: string): number {

@@ -109,7 +109,9 @@ describe('queues of the config file', () => {
 
   test('are the same when only their numbers are written otherwise', async () => {
     await startAndStop('queues:\n  a: { maxLength: 10, x-dead-letter-exchange: "" }\n')
-    expect((await start('queues:\n  a: { deadLetterExchange: "", x-max-length: 10 }\n')).queues.engine.queues.size).toBe(1)
+    expect(
+      (await start('queues:\n  a: { deadLetterExchange: "", x-max-length: 10 }\n')).queues.engine.queues.size,
+    ).toBe(1)
   })
 
   test.each([

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { EMPTY, Message } from '../../../src/message/message.ts'
-import { argumentsOf } from '../../../src/queue/queues.ts'
+import { argumentsOf } from '../../support/queue-arguments.ts'
 import type { Destination } from '../../../src/router/destination.ts'
 import { crash, declare, drain, openWorld, publish, publishTopic, settle, table, type World } from './queue-world.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { QueueError } from '../../../src/queue/queue-error.ts'
-import { argumentsOf } from '../../../src/queue/queues.ts'
+import { argumentsOf } from '../../support/queue-arguments.ts'
 import { declare, openWorld, publish, Recorder, table, type World } from './queue-world.ts'
 
 /** Reply code and text of what is thrown. */

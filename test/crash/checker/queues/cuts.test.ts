@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { moveMessages } from '../../../../src/admin/queue-move.ts'
-import { argumentsOf } from '../../../../src/queue/queues.ts'
+import { argumentsOf } from '../../../support/queue-arguments.ts'
 import { CutWorld } from './cut-world.ts'
 
 const SYNCS_MAX = 60

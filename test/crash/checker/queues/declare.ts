@@ -1,5 +1,6 @@
 import { filterOfKey } from '../../../../src/message/key-topic.ts'
-import { argumentsOf, type Queues } from '../../../../src/queue/queues.ts'
+import type { Queues } from '../../../../src/queue/queues.ts'
+import { argumentsOf } from '../../../support/queue-arguments.ts'
 import { bindingPlans, DEAD_EXCHANGE, queueArguments } from './topology.ts'
 
 /** Declares everything; resolves when it is on disk. */
