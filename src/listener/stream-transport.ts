@@ -61,6 +61,11 @@ export class StreamTransport implements Transport {
     return (this.conn as Carrier).remoteAddress
   }
 
+  /** A stream in memory hands the very bytes on. */
+  get copies(): boolean {
+    return this.isSocket
+  }
+
   get pendingBytes(): number {
     return this.conn.writableLength
   }

@@ -21,6 +21,8 @@ export interface Transport {
   /** The request that became this WebSocket, for hooks that look at its headers. */
   readonly request: IncomingMessage | undefined
   readonly remoteAddress: string | undefined
+  /** Whether nobody looks at written bytes any more once `pendingBytes` is 0: the kernel has a copy of its own. */
+  readonly copies: boolean
   /** Bytes accepted by write() that the kernel has not taken yet. */
   readonly pendingBytes: number
   /** Begins to read. Called once, in the turn in which the transport was handed over. */

@@ -35,6 +35,7 @@ const BINARY = { binary: true, compress: false }
 export class WebSocketTransport implements Transport {
   readonly conn: Duplex
   readonly protocol = 'ws'
+  readonly copies = true
   readonly request: IncomingMessage
   private readonly socket: WebSocket
   private handler: TransportHandler | undefined = undefined

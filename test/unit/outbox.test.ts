@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { expect, test, vi } from 'vitest'
 import { ConnectionMemory } from '../../src/broker/connection-memory.ts'
+import { StreamTransport } from '../../src/listener/stream-transport.ts'
 import type { Transport } from '../../src/listener/transport.ts'
 import { Flusher, Outbox } from '../../src/session/mqtt/outbox.ts'
 
@@ -8,6 +9,7 @@ import { Flusher, Outbox } from '../../src/session/mqtt/outbox.ts'
 class SlowTransport implements Transport {
   readonly conn = new PassThrough()
   readonly protocol = 'stream'
+  readonly copies = true
   readonly request = undefined
   readonly remoteAddress = undefined
   readonly writes: Buffer[] = []
@@ -96,4 +98,22 @@ test('what a socket does not take counts in the memory of all connections until 
   outbox.flush()
   outbox.close()
   expect(memory.bytes).toBe(0)
+})
+
+test('what a stream has handed on by reference is not written over before it is read', async () => {
+  const wire = new PassThrough()
+  const transport = new StreamTransport(wire)
+  const outbox = new Outbox(
+    new Flusher({ bytesSent: 0 }),
+    transport,
+    100_000,
+    { blocked: () => {}, drained: () => {} },
+    new ConnectionMemory(1_000_000),
+  )
+  append(outbox, 'first')
+  outbox.flush()
+  append(outbox, 'again')
+  outbox.flush()
+  expect(String(wire.read())).toBe('firstagain')
+  transport.destroy()
 })

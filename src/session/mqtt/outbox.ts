@@ -68,6 +68,7 @@ export class Outbox {
   private readonly bytesMax: number
   private readonly owner: OutboxOwner
   private readonly memory: ConnectionMemory
+  private readonly reuses: boolean
   /** What the kernel left behind at the latest flush. */
   private heldBytes = 0
   private parts: Buffer[] | undefined
@@ -84,6 +85,7 @@ export class Outbox {
     this.memory = memory
     this.flusher = flusher
     this.transport = transport
+    this.reuses = transport.copies
     this.bytesMax = bytesMax
   }
 
@@ -185,7 +187,7 @@ export class Outbox {
       this.owner.blocked()
       // Only when the kernel has taken everything may the memory be written again.
     } else {
-      if (slab !== undefined) this.flusher.giveSlab(slab)
+      if (slab !== undefined && this.reuses) this.flusher.giveSlab(slab)
       // The socket took it all at once and will not tell.
       if (wasFull) this.owner.drained()
     }
