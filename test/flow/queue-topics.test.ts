@@ -18,8 +18,8 @@ test('what MQTT publishes to a bound topic is in the queue, acknowledged, over a
   await withFolder(async (data) => {
     const options = { data, durability: 'fsync', mqtt: { port: 0 }, http: { enabled: false } } as const
     const first = await createBroker(options)
-    first.queues.declareQueue('temperatures')
-    first.queues.bind({ source: 'amq.topic', target: 'temperatures', key: 'site.*.temp' })
+    first.queues.engine.declareQueue('temperatures')
+    first.queues.engine.bind({ source: 'amq.topic', target: 'temperatures', key: 'site.*.temp' })
     const client = await connectAsync(first.addresses[0]?.url.replace('tcp:', 'mqtt:') ?? '')
     await client.publishAsync('site/1/temp', '21', { qos: 1 })
     await client.publishAsync('site/1/hum', '60', { qos: 1 })
@@ -30,7 +30,7 @@ test('what MQTT publishes to a bound topic is in the queue, acknowledged, over a
     const second = await createBroker(options)
     const found: string[] = []
     await new Promise<void>((resolve) => {
-      second.queues.queue('temperatures').consume({
+      second.queues.engine.queue('temperatures').consume({
         ready: true,
         deliver(delivery) {
           found.push(`${delivery.message.topic} ${delivery.message.payload.toString()} ${delivery.redelivered}`)
@@ -52,8 +52,8 @@ test('a queue that refuses makes the acknowledgement a negative one', async () =
       ['x-max-length', 1],
       ['x-overflow', 'reject-publish'],
     ])
-    broker.queues.declareQueue('short', { arguments: args })
-    broker.queues.bind({ source: 'amq.topic', target: 'short', key: '#' })
+    broker.queues.engine.declareQueue('short', { arguments: args })
+    broker.queues.engine.bind({ source: 'amq.topic', target: 'short', key: '#' })
     const url = broker.addresses[0]?.url.replace('tcp:', 'mqtt:') ?? ''
     const client = await connectAsync(url, { protocolVersion: 5 })
     await client.publishAsync('a', '1', { qos: 1 })
