@@ -19,6 +19,8 @@ const SLICE_BYTES = 128 * 1024 * 1024
 const DELAY_MS = 10_000
 // While a queue drains, its consumers need the disk more.
 const DELAYS_MAX = 6
+// Queues that come once would fill memory with what little each of them left.
+const QUEUES_MAX = 10_000
 
 /**
  * Gives the space of deleted messages back to the file system. LevelDB does it by itself only as more is written, so that
@@ -48,10 +50,14 @@ export class SpaceReclaim {
 
   /** The data of a block is being deleted; `isInside`: which is in the same record. */
   dataDeleted(fifoId: number, firstSeq: number, bytes: number, isInside: boolean): void {
+    if (this.backend.compact === undefined) return
     const spans = isInside ? this.lone : this.data
     const span = spans.get(fifoId)
-    if (span === undefined) spans.set(fifoId, { from: firstSeq, to: firstSeq, bytes })
-    else widen(span, firstSeq, bytes)
+    if (span === undefined) {
+      const [oldest] = spans.size < QUEUES_MAX ? [] : spans.keys()
+      if (oldest !== undefined) spans.delete(oldest)
+      spans.set(fifoId, { from: firstSeq, to: firstSeq, bytes })
+    } else widen(span, firstSeq, bytes)
     this.count(bytes)
   }
 
