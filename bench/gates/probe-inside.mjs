@@ -11,7 +11,7 @@ delay.enable()
 const stalledMs = (/** @type {number} */ ns) => Math.max(0, ns / 1e6 - resolutionMs)
 const turn = () => new Promise((next) => setImmediate(next))
 
-process.on('SIGUSR2', async () => {
+async function answer() {
   const { number, collect } = JSON.parse(readFileSync(`${file}.ask`, 'utf8'))
   const stalls = {
     stallMaxMs: delay.count > 0 ? stalledMs(delay.max) : 0,
@@ -32,4 +32,6 @@ process.on('SIGUSR2', async () => {
   renameSync(`${file}.new`, file)
   // This very turn is not the broker's.
   delay.reset()
-})
+}
+
+process.on('SIGUSR2', () => void answer())

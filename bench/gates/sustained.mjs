@@ -69,9 +69,10 @@ async function measure(sluice, minutes, wanted) {
       {
         head: ['at s', 'ack p99 ms', 'delivery p99 ms', 'longest stall ms', 'memory MiB', 'store MiB'],
         rows: parts.map((/** @type {any} */ part, /** @type {number} */ n) => {
-          const { seconds: at = 0, stallMaxMs: stall = 0, rssBytes = 0, storeBytes = 0 } = samples[n] ?? {}
+          const sample = samples[n] ?? { seconds: 0, stallMaxMs: 0, rssBytes: 0, storeBytes: 0 }
           const delays = [part.acknowledgement?.p99Ms ?? Number.NaN, part.delivery?.p99Ms ?? Number.NaN]
-          return [Math.round(at), ...delays, stall, mebibytes(rssBytes), mebibytes(storeBytes)]
+          const sizes = [mebibytes(sample.rssBytes), mebibytes(sample.storeBytes)]
+          return [Math.round(sample.seconds), ...delays, sample.stallMaxMs, ...sizes]
         }),
       },
     ],
