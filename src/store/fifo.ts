@@ -19,6 +19,9 @@ export interface FifoOptions {
   readonly windowBytes: number
 }
 
+// A millisecond of reading, at any rate at which messages leave.
+const LOW_WATER_BYTES_MAX = 96 * 1024
+
 const nothing = (): void => {}
 const NONE: readonly number[] = []
 
@@ -96,6 +99,11 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
     return memory.short && window > memory.shortWindowBytes ? memory.shortWindowBytes : window
   }
 
+  // What is loaded far ahead of its turn only lives long enough to become expensive garbage.
+  private get lowWaterBytes(): number {
+    return Math.min(this.windowBytes >>> 1, LOW_WATER_BYTES_MAX)
+  }
+
   /** A smaller window while nobody is connected: what is committed leaves memory. */
   set windowBytes(bytes: number) {
     this.window = bytes
@@ -145,7 +153,7 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
     if (entry.seq > this.handedOutSeq) this.handedOutSeq = entry.seq
     if (this.durable) this.storage.head.handedOut(this, this.store.commit)
     this.used = true
-    if (this.pages.active && this.ready.bytes < this.windowBytes >>> 1) this.pages.refill()
+    if (this.pages.active && this.ready.bytes < this.lowWaterBytes) this.pages.refill()
     return entry
   }
 
@@ -160,7 +168,7 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
     this.memory.give(entry.message)
     if (!this.durable) return
     this.storage.erase(entry)
-    if (this.pages.active && this.ready.bytes < this.windowBytes >>> 1) this.pages.refill()
+    if (this.pages.active && this.ready.bytes < this.lowWaterBytes) this.pages.refill()
   }
 
   /** An entry that was handed out is ready again, at its old place, and marked as redelivered unless told otherwise. */
