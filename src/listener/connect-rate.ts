@@ -2,6 +2,13 @@ import type { Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import { TokenBucket } from '../base/token-bucket.ts'
 
+/**
+ * Connections that are begun in one turn of the event loop. When thousands come in the same moment, each of them reads and
+ * answers at once as soon as it has begun, and everybody else would wait until the last one has.
+ */
+const BEGUN_AT_ONCE = 200
+const TURN_MS = 1
+
 interface Arrival {
   readonly address: string
   readonly start: () => void
@@ -19,8 +26,9 @@ export class ConnectRate {
   /** The address whose turn is next comes first. */
   private readonly byAddress = new Map<string, Set<Socket>>()
   private timer: unknown
+  private begun = 0
 
-  /** `onDelayed` is called for each connection that has to wait. */
+  /** `onDelayed` is called for each connection that the rate lets wait. */
   constructor(perSecond: number, clock: Clock, onDelayed: () => void = () => {}) {
     this.clock = clock
     this.onDelayed = onDelayed
@@ -34,9 +42,10 @@ export class ConnectRate {
   /** Calls `start` now or later; never, if the socket closes before. */
   admit(socket: Socket, start: () => void): void {
     const now = this.clock.now()
-    if (this.arrivals.size === 0 && this.bucket.waitMs(now) === 0) {
-      this.bucket.take(1)
-      start()
+    const waitMs = this.bucket.waitMs(now)
+    if (this.arrivals.size === 0 && waitMs === 0 && this.begun < BEGUN_AT_ONCE) {
+      this.begin(start)
+      this.wait(now)
       return
     }
     const address = socket.remoteAddress ?? ''
@@ -46,25 +55,32 @@ export class ConnectRate {
     else sockets.add(socket)
     socket.on('close', this.leave)
     socket.on('error', destroy)
-    this.onDelayed()
+    if (waitMs > 0) this.onDelayed()
     this.wait(now)
   }
 
+  private begin(start: () => void): void {
+    this.bucket.take(1)
+    this.begun++
+    start()
+  }
+
   private wait(now: number): void {
-    if (this.timer !== undefined || this.arrivals.size === 0) return
-    this.timer = this.clock.after(this.bucket.waitMs(now), () => {
+    if (this.timer !== undefined || (this.arrivals.size === 0 && this.begun === 0)) return
+    const waitMs = this.arrivals.size === 0 ? 0 : this.bucket.waitMs(now)
+    this.timer = this.clock.after(Math.max(TURN_MS, waitMs), () => {
       this.timer = undefined
+      this.begun = 0
       this.startSome()
     })
   }
 
   private startSome(): void {
     const now = this.clock.now()
-    while (this.bucket.waitMs(now) === 0) {
+    while (this.begun < BEGUN_AT_ONCE && this.bucket.waitMs(now) === 0) {
       const next = this.next()
-      if (next === undefined) return
-      this.bucket.take(1)
-      next()
+      if (next === undefined) break
+      this.begin(next)
     }
     this.wait(now)
   }

@@ -32,6 +32,23 @@ describe('the connect rate', () => {
     expect(started).toEqual(['many', 'many', 'few'])
   })
 
+  test('begins two hundred in one turn at most, and goes on in the next', async () => {
+    const clock = new FakeClock()
+    let delayed = 0
+    const rate = new ConnectRate(10_000, clock, () => delayed++)
+    let started = 0
+    for (let index = 0; index < 450; index++) rate.admit(socketFrom('a'), () => started++)
+    expect([started, rate.waiting]).toEqual([200, 250])
+    await clock.advance(1)
+    expect(started).toBe(400)
+    await clock.advance(1)
+    expect([started, rate.waiting]).toEqual([450, 0])
+    for (let index = 0; index < 200; index++) rate.admit(socketFrom('a'), () => started++)
+    expect(started).toBe(600)
+    await clock.advance(2)
+    expect([started, delayed]).toEqual([650, 0])
+  })
+
   test('forgets a connection that ends while it waits', async () => {
     const clock = new FakeClock()
     const rate = new ConnectRate(1, clock)
