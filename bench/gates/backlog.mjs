@@ -1,12 +1,11 @@
 import { generate } from '../generator.mjs'
 import { residentBytes } from '../load/process-figures.mjs'
-import { Sluice, using } from './broker.mjs'
+import { Sluice, untilFallen, using } from './broker.mjs'
 import { atMost, mebibytes, nothingLost, staysFast } from './gate.mjs'
 import { watch } from './watch.mjs'
 
 const payloadBytes = 64
 const publishers = 10
-const settleSecondsMax = 120
 
 /** @type {import('./gate.mjs').Gate} */
 export const backlog = {
@@ -76,15 +75,4 @@ async function measure(sluice, messages, say) {
       },
     ],
   }
-}
-
-/** Seconds until the store is no larger than that; NaN: it never was. @param {Sluice} sluice @param {number} bytes */
-async function untilFallen(sluice, bytes) {
-  const startMs = performance.now()
-  const elapsed = () => (performance.now() - startMs) / 1000
-  while (sluice.storeBytes() > bytes) {
-    if (elapsed() > settleSecondsMax) return Number.NaN
-    await new Promise((next) => setTimeout(next, 100))
-  }
-  return elapsed()
 }

@@ -8,6 +8,9 @@ import { Probe } from './probe.mjs'
 
 export const mainFile = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 
+/** Within it the space of what was deleted has to be given back. */
+const settleSecondsMax = 120
+
 /**
  * A Sluice that can be stopped, killed and started again on the same folder.
  *
@@ -100,4 +103,15 @@ function bytesOf(folder) {
     }
   }
   return bytes
+}
+
+/** Seconds until the store is no larger than that; NaN: it never was. @param {Sluice} sluice @param {number} bytes */
+export async function untilFallen(sluice, bytes) {
+  const startMs = performance.now()
+  const elapsed = () => (performance.now() - startMs) / 1000
+  while (sluice.storeBytes() > bytes) {
+    if (elapsed() > settleSecondsMax) return Number.NaN
+    await new Promise((next) => setTimeout(next, 100))
+  }
+  return elapsed()
 }

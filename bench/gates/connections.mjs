@@ -39,7 +39,7 @@ async function measure(sluice, wanted, possible) {
     connections: Math.min(wanted, possible),
     settleSeconds: 10,
   })
-  const { stallMaxMs } = await watching.end()
+  const { stallMaxMs, waitedPercent } = await watching.end()
   const limited =
     possible < wanted
       ? ` A process on this machine may open ${filesMax()} files, which allows ${possible} connections: the rest could not be tried.`
@@ -56,6 +56,7 @@ async function measure(sluice, wanted, possible) {
       ['connected', held.connectsPerSecond, 'connections/s'],
       ['all pinged in', held.pingSeconds, 's'],
       ['longest stall', stallMaxMs, 'ms'],
+      ['broker ready but without a core', waitedPercent, '%'],
     ],
   }
 }

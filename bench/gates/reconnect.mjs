@@ -21,7 +21,7 @@ async function measure(sluice, clients) {
   await sluice.figures()
   const watching = watch(sluice, 1)
   const back = await generate({ kind: 'return-fleet', port: started.port, clients, waiting })
-  const { stallMaxMs, rssMax } = await watching.end()
+  const { stallMaxMs, rssMax, waitedPercent } = await watching.end()
   return {
     how:
       `Each client has a persistent session, a retained message and ${waiting} messages that wait for it. The broker is killed and started; then all ` +
@@ -43,6 +43,7 @@ async function measure(sluice, clients) {
       ['served, p99', back.serve?.p99Ms ?? Number.NaN, 'ms'],
       ['start of the broker before', started.readyMs, 'ms'],
       ['memory, most', mebibytes(rssMax), 'MiB'],
+      ['broker ready but without a core', waitedPercent, '%'],
     ],
   }
 }

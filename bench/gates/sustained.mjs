@@ -42,7 +42,7 @@ async function measure(sluice, minutes, wanted) {
   const watching = watch(sluice, everySeconds)
   const outcome = await running
   const writtenPerMessage = (writtenBytes(pid) - writtenBefore) / outcome.sent
-  const { samples, rssMax, storeMax, stallMaxMs } = await watching.end()
+  const { samples, rssMax, storeMax, stallMaxMs, waitedPercent } = await watching.end()
   const parts = outcome.parts.slice(0, samples.length)
   return {
     how:
@@ -64,6 +64,7 @@ async function measure(sluice, minutes, wanted) {
       ['memory, most', mebibytes(rssMax), 'MiB'],
       ['store, most', mebibytes(storeMax), 'MiB'],
       ['generator busy', outcome.generatorBusy * 100, '%'],
+      ['broker ready but without a core', waitedPercent, '%'],
     ],
     series: [
       {

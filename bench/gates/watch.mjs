@@ -1,4 +1,4 @@
-import { residentBytes } from '../load/process-figures.mjs'
+import { residentBytes, waitedMs } from '../load/process-figures.mjs'
 
 /** @typedef {{ seconds: number, rssBytes: number, storeBytes: number, stallMaxMs: number }} Sample */
 
@@ -13,6 +13,7 @@ export function watch(sluice, everySeconds) {
   const startMs = performance.now()
   /** @type {Sample[]} */
   const samples = []
+  const waitedBefore = waitedMs(pid)
   let rssMax = residentBytes(pid)
   let storeMax = 0
   let stopped = false
@@ -37,12 +38,19 @@ export function watch(sluice, everySeconds) {
   // Told by `end`; a failure before it must not end the process.
   looking.catch(() => {})
   return {
-    /** @returns {Promise<{ samples: Sample[], rssMax: number, storeMax: number, stallMaxMs: number }>} */
+    /** @returns {Promise<{ samples: Sample[], rssMax: number, storeMax: number, stallMaxMs: number, waitedPercent: number }>} */
     async end() {
       stopped = true
       await looking
       await look()
-      return { samples, rssMax, storeMax, stallMaxMs: Math.max(...samples.map((sample) => sample.stallMaxMs)) }
+      const waitedPercent = ((waitedMs(pid) - waitedBefore) / (performance.now() - startMs)) * 100
+      return {
+        samples,
+        rssMax,
+        waitedPercent,
+        storeMax,
+        stallMaxMs: Math.max(...samples.map((sample) => sample.stallMaxMs)),
+      }
     },
   }
 }

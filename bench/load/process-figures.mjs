@@ -28,6 +28,16 @@ export async function settledBytes({ pid, settleSeconds }) {
   return last
 }
 
+/**
+ * How long the main thread of a process was ready to run and had no core, since its start, in ms: what others on the
+ * machine cost it.
+ *
+ * @param {number} pid
+ */
+export function waitedMs(pid) {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'latin1').split(' ')[1]) / 1e6
+}
+
 /** What a process has had written to the disk since its start, in bytes. @param {number} pid */
 export function writtenBytes(pid) {
   const line = /^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))
