@@ -6,8 +6,7 @@ import { TokenBucket } from '../base/token-bucket.ts'
  * Connections that are begun in one turn of the event loop. When thousands come in the same moment, each of them reads and
  * answers at once as soon as it has begun, and everybody else would wait until the last one has.
  */
-const BEGUN_AT_ONCE = 200
-const TURN_MS = 1
+const BEGUN_IN_A_TURN = 200
 
 interface Arrival {
   readonly address: string
@@ -26,6 +25,7 @@ export class ConnectRate {
   /** The address whose turn is next comes first. */
   private readonly byAddress = new Map<string, Set<Socket>>()
   private timer: unknown
+  /** Begun in the present turn of the event loop, which ends by itself whatever the clock says. */
   private begun = 0
 
   /** `onDelayed` is called for each connection that the rate lets wait. */
@@ -41,11 +41,9 @@ export class ConnectRate {
 
   /** Calls `start` now or later; never, if the socket closes before. */
   admit(socket: Socket, start: () => void): void {
-    const now = this.clock.now()
-    const waitMs = this.bucket.waitMs(now)
-    if (this.arrivals.size === 0 && waitMs === 0 && this.begun < BEGUN_AT_ONCE) {
+    const waitMs = this.bucket.waitMs(this.clock.now())
+    if (this.arrivals.size === 0 && waitMs === 0 && this.begun < BEGUN_IN_A_TURN) {
       this.begin(start)
-      this.wait(now)
       return
     }
     const address = socket.remoteAddress ?? ''
@@ -56,33 +54,38 @@ export class ConnectRate {
     socket.on('close', this.leave)
     socket.on('error', destroy)
     if (waitMs > 0) this.onDelayed()
-    this.wait(now)
+    this.wait()
   }
 
   private begin(start: () => void): void {
     this.bucket.take(1)
-    this.begun++
+    if (this.begun++ === 0) setImmediate(this.endTurn)
     start()
   }
 
-  private wait(now: number): void {
-    if (this.timer !== undefined || (this.arrivals.size === 0 && this.begun === 0)) return
-    const waitMs = this.arrivals.size === 0 ? 0 : this.bucket.waitMs(now)
-    this.timer = this.clock.after(Math.max(TURN_MS, waitMs), () => {
-      this.timer = undefined
-      this.begun = 0
-      this.startSome()
-    })
+  private readonly endTurn = (): void => {
+    this.begun = 0
+    this.beginWaiting()
   }
 
-  private startSome(): void {
+  private readonly onTimer = (): void => {
+    this.timer = undefined
+    this.beginWaiting()
+  }
+
+  private beginWaiting(): void {
     const now = this.clock.now()
-    while (this.begun < BEGUN_AT_ONCE && this.bucket.waitMs(now) === 0) {
-      const next = this.next()
-      if (next === undefined) break
-      this.begin(next)
+    while (this.begun < BEGUN_IN_A_TURN && this.bucket.waitMs(now) === 0) {
+      const start = this.next()
+      if (start === undefined) return
+      this.begin(start)
     }
-    this.wait(now)
+    this.wait()
+  }
+
+  private wait(): void {
+    if (this.timer !== undefined || this.arrivals.size === 0 || this.begun >= BEGUN_IN_A_TURN) return
+    this.timer = this.clock.after(this.bucket.waitMs(this.clock.now()), this.onTimer)
   }
 
   private next(): (() => void) | undefined {
