@@ -48,12 +48,12 @@ export class Answers {
     if (!this.settle(delivery)) return false
     const { settings, meter, store, onDeath } = this.options
     const { entry, retries, deliveryCount } = delivery
-    const { message } = entry
+    const { message, gone } = entry
     const delayMs = settings.retryDelaysMs[retries]
     meter.counters.rejected++
     this.contents.leave(entry)
     if (delayMs === undefined) onDeath(message, 'rejected')
-    else {
+    else if (!gone) {
       const delayed = { message, enqueuedMs: enqueuedMs(entry), count: deliveryCount + 1, retries: retries + 1 }
       this.delays.add(delayed, store.clock.now() + delayMs)
     }
@@ -67,6 +67,7 @@ export class Answers {
     const { entry, retries } = delivery
     const count = delivery.deliveryCount + 1
     meter.counters.returned++
+    if (entry.gone) return true
     if (!counts) this.contents.release(entry, delivery.redelivered)
     else if (count > (settings.deliveryLimit ?? count)) {
       this.contents.leave(entry)

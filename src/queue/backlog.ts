@@ -128,19 +128,15 @@ export class Backlog {
     return entry
   }
 
-  /** In memory and not handed out. */
-  isReady(entry: FifoEntry): boolean {
-    return entry.list !== undefined && entry.list === fifoOf(entry).ready
-  }
-
   ack(entry: FifoEntry): void {
     fifoOf(entry).ack(entry)
   }
 
-  /** Removes a ready entry that is in memory, wherever it stands. */
+  /** Removes an entry that is in memory, wherever it stands, handed out or not. */
   discard(entry: FifoEntry): void {
-    this.readyBodyBytes -= entry.message.payload.length
-    fifoOf(entry).ack(entry)
+    const fifo = fifoOf(entry)
+    if (entry.list === fifo.ready) this.readyBodyBytes -= entry.message.payload.length
+    fifo.ack(entry)
   }
 
   release(entry: FifoEntry, redelivered: boolean): void {

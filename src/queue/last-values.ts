@@ -7,8 +7,8 @@ import { storedEntries } from './stored-entries.ts'
 
 interface Latest {
   readonly seq: number
-  /** Undefined: it was read on the start, and its object is not known. */
-  readonly entry: FifoEntry | undefined
+  /** Undefined: it has been on disk only, and its object is not known. */
+  entry: FifoEntry | undefined
 }
 
 /** Which message of a last-value queue is the newest of its key: all older ones are superseded. */
@@ -39,15 +39,30 @@ export class LastValues {
     return before?.entry
   }
 
+  /** The message is handed out: what comes after it has to find it. */
+  handedOut(entry: FifoEntry): void {
+    const latest = this.latestOf(entry.message)
+    if (latest?.seq === entry.seq) latest.entry = entry
+  }
+
+  /** A message of the same key is in the queue. */
+  has(message: Message): boolean {
+    return this.latestOf(message) !== undefined
+  }
+
   isSuperseded(entry: Pick<FifoEntry, 'seq' | 'message'>): boolean {
-    const name = this.keyOf(entry.message)
-    return name !== undefined && (this.latest.get(name)?.seq ?? entry.seq) > entry.seq
+    return (this.latestOf(entry.message)?.seq ?? entry.seq) > entry.seq
   }
 
   /** The message is done with. */
   forget(entry: FifoEntry): void {
     const name = this.keyOf(entry.message)
     if (name !== undefined && this.latest.get(name)?.seq === entry.seq) this.latest.delete(name)
+  }
+
+  private latestOf(message: Message): Latest | undefined {
+    const name = this.keyOf(message)
+    return name === undefined ? undefined : this.latest.get(name)
   }
 
   private keyOf(message: Message): string | undefined {

@@ -88,7 +88,8 @@ export class QueueContents {
       this.redeliveries.set(this.backlog, entry, redelivery)
     }
     const before = this.lastValues?.arrived(entry)
-    if (before !== undefined && this.backlog.isReady(before)) {
+    if (before !== undefined && !before.gone) {
+      // Also while it is handed out: once the newer one is done with, nothing would tell that it is the older.
       this.options.meter.counters.superseded++
       this.redeliveries.forget(this.backlog, before)
       this.backlog.discard(before)
@@ -119,6 +120,19 @@ export class QueueContents {
     return undefined
   }
 
+  /** Somebody gets the message that `next` answered. */
+  take(entry: FifoEntry): void {
+    this.lastValues?.handedOut(entry)
+    this.backlog.take(entry)
+  }
+
+  /** What comes back late is not wanted any more: the queue has a newer message of its key. */
+  isReplaced(message: Message): boolean {
+    if (this.lastValues?.has(message) !== true) return false
+    this.options.meter.counters.superseded++
+    return true
+  }
+
   redeliveryOf(entry: FifoEntry): Redelivery {
     return this.redeliveries.of(this.backlog, entry)
   }
@@ -135,20 +149,17 @@ export class QueueContents {
 
   /** A message that was handed out is ready again; `redelivery`: what is to be remembered of it. */
   release(entry: FifoEntry, redelivered: boolean, redelivery?: Redelivery): void {
-    if (this.lastValues?.isSuperseded(entry)) {
-      this.options.meter.counters.superseded++
-      this.leave(entry)
-      return
-    }
+    if (entry.gone) return
     if (redelivery !== undefined) this.redeliveries.set(this.backlog, entry, redelivery)
     this.backlog.release(entry, redelivered)
   }
 
   /** A message that was handed out goes for good. */
   leave(entry: FifoEntry): void {
+    this.options.meter.rateOut.add(this.options.store.clock.now())
+    if (entry.gone) return
     this.redeliveries.forget(this.backlog, entry)
     this.lastValues?.forget(entry)
-    this.options.meter.rateOut.add(this.options.store.clock.now())
     this.backlog.ack(entry)
   }
 
@@ -187,6 +198,7 @@ export class QueueContents {
     const redeliveries = handedOut.map((entry) => this.redeliveries.of(before, entry))
     this.redeliveries.clear(before)
     const moved = handedOut.map((entry, place) => {
+      if (entry.gone) return entry
       const redelivery = redeliveries[place] as Redelivery
       const there = this.backlog.pushTaken(entry.message, before.levelOf(entry), enqueuedMs(entry))
       there.redelivered = entry.redelivered

@@ -274,6 +274,7 @@ export class Queue implements Destination {
 
   private comeOfAge(delayed: Delayed): boolean {
     const { message, retries, enqueuedMs: firstMs } = delayed
+    if (retries > 0 && this.contents.isReplaced(message)) return true
     // What is tried again keeps its age; what was only delayed begins now.
     const atMs = retries > 0 ? firstMs : this.store.clock.now()
     if (this.contents.push(message, atMs, delayed) === undefined) return false
@@ -322,7 +323,7 @@ export class Queue implements Destination {
   private handOut(entry: FifoEntry, consumer: Consumer | undefined, noAck: boolean): QueueDelivery {
     const { count, retries } = this.contents.redeliveryOf(entry)
     const delivery = new QueueDelivery(this, entry, consumer, count, retries, noAck)
-    this.contents.backlog.take(entry)
+    this.contents.take(entry)
     this.meter.counters.delivered++
     if (noAck) this.contents.leave(entry)
     else this.answers.expect(delivery)

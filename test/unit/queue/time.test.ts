@@ -11,6 +11,7 @@ import {
   settle,
   table,
   textOf,
+  type World,
 } from './queue-world.ts'
 
 describe('a delayed message', () => {
@@ -101,6 +102,63 @@ test('a last-value queue keeps the newest message of each key, over a crash', as
   const after = await crash(world)
   publish(after, 'q', 'a3', { headers: table({ device: 'a' }) })
   expect(await drain(after, after.queues.queue('q'))).toEqual(['b2', 'a3'])
+})
+
+describe('an older value that is handed out when the newer one comes', () => {
+  const put = (world: World, text: string) => publish(world, 'q', text, { headers: table({ device: 'a' }) })
+
+  /** The older one was read from disk after a start; the newer one has come and is done with. */
+  async function oldInHand(args: Record<string, unknown> = {}) {
+    const before = await openWorld()
+    declare(before, 'q', { 'x-last-value-key': 'device', ...args })
+    put(before, 'old')
+    await settle(before)
+    const world = await crash(before)
+    const queue = world.queues.queue('q')
+    let old = queue.get()
+    for (; old === undefined; old = queue.get()) await settle(world)
+    put(world, 'new')
+    expect(queue.stats()).toMatchObject({ messages: 1, superseded: 1 })
+    return { world, queue, old }
+  }
+
+  test('does not come again, neither returned nor after a crash', async () => {
+    const { world, queue, old } = await oldInHand()
+    expect(await drain(world, queue)).toEqual(['new'])
+    expect(old.requeue()).toBe(true)
+    expect(queue.stats()).toMatchObject({ messages: 0, superseded: 1 })
+    await settle(world)
+    expect((await crash(world)).queues.queue('q').readyCount).toBe(0)
+  })
+
+  test('is not tried again when it is rejected', async () => {
+    const { world, queue, old } = await oldInHand({ 'x-retry-delays': [100] })
+    old.reject()
+    await world.clock.advance(100)
+    await settle(world)
+    expect(await drain(world, queue)).toEqual(['new'])
+  })
+
+  test('may be answered after a purge', async () => {
+    const { world, queue, old } = await oldInHand()
+    expect(queue.purge()).toBe(1)
+    put(world, 'newest')
+    old.requeue()
+    expect(await drain(world, queue)).toEqual(['newest'])
+  })
+})
+
+test('what waits for its retry gives way to a newer value that has come in the meantime', async () => {
+  const world = await openWorld()
+  const queue = declare(world, 'q', { 'x-last-value-key': 'device', 'x-retry-delays': [100] })
+  const put = (text: string) => publish(world, 'q', text, { headers: table({ device: 'a' }) })
+  put('old')
+  queue.get()?.reject()
+  put('new')
+  await world.clock.advance(100)
+  await settle(world)
+  expect(queue.stats()).toMatchObject({ messages: 1, delayed: 0, superseded: 1 })
+  expect(await drain(world, queue)).toEqual(['new'])
 })
 
 test('a queue that nobody uses expires, and not while it is used', async () => {
