@@ -23,6 +23,7 @@ import type { EnhancedAuthenticator } from './session/mqtt/enhanced-authenticati
 import { GroupBacklogs } from './session/mqtt/group-backlogs.ts'
 import { Flusher } from './session/mqtt/outbox.ts'
 import { MqttSessionPort } from './session/mqtt/session-port.ts'
+import { ReadingTurn } from './session/mqtt/reading-turn.ts'
 import { Sessions } from './session/mqtt/sessions.ts'
 import { damaged } from './store/level/folder-errors.ts'
 import { openStore } from './store/open-store.ts'
@@ -164,6 +165,7 @@ function assemble(
   const context = {
     broker,
     flusher: new Flusher(broker.counters),
+    readingTurn: new ReadingTurn(() => broker.clock.now()),
     authenticators: new Map(authenticators.map((each) => [each.method, each])),
     sessions: undefined as unknown as Sessions,
   }

@@ -36,6 +36,7 @@ async function measure(sluice, clients) {
     ],
     figures: [
       ['all served after', back.seconds, 's'],
+      ['of this, until the system had made all TCP connections', back.dialledSeconds, 's'],
       ['clients served', clients / back.seconds, 'clients/s'],
       ['connected, p50', back.connect?.p50Ms ?? Number.NaN, 'ms'],
       ['connected, p99', back.connect?.p99Ms ?? Number.NaN, 'ms'],

@@ -54,9 +54,14 @@ export async function returnFleet(job) {
   const wrong = { missing: 0, repeatedOrLate: 0, withoutSession: 0, wrongState: 0 }
   const startMs = performance.now()
   const clients = Array.from({ length: job.clients }, (_, n) => new Device(n, job.waiting))
+  let dialledMs = 0
   const all = Promise.all(
     clients.map(async (client, n) => {
-      await client.open({ port: job.port, localAddress: localAddressOf(n) }, false)
+      const opening = client.open({ port: job.port, localAddress: localAddressOf(n) }, false)
+      client.socket?.once('connect', () => {
+        dialledMs = performance.now() - startMs
+      })
+      await opening
       recordMs(connected, n, performance.now() - startMs)
       if (!client.sessionPresent) wrong.withoutSession++
       await client.subscribe(`fleet/${n}/#`, 1)
@@ -73,7 +78,15 @@ export async function returnFleet(job) {
   }
   const [connect, serve] = [summary(connected), summary(served)]
   await Promise.all(clients.map((client) => client.close()))
-  return { seconds, clients: job.clients, served: serve?.count ?? 0, connect, serve, ...wrong }
+  return {
+    seconds,
+    dialledSeconds: dialledMs / 1000,
+    clients: job.clients,
+    served: serve?.count ?? 0,
+    connect,
+    serve,
+    ...wrong,
+  }
 }
 
 class Device extends SimpleClient {

@@ -10,7 +10,7 @@ export interface Participant {
   writeTo(batch: Batch): void
 }
 
-/** Told once, when the epoch that was forming at the time of `wait` is durable. */
+/** Told once, when the epoch that was forming at the time of `wait` is durable; so is every one up to `epoch`. */
 export interface Waiter {
   committed(epoch: number): void
 }
@@ -29,6 +29,8 @@ const BATCH_OPERATIONS_MAX = 20_000
 const BATCH_BYTES_MAX = 8 * 1024 * 1024
 // Several batches, so that what came and went meanwhile is left out before anybody has to wait.
 const PENDING_BYTES_MAX = 32 * 1024 * 1024
+// When thousands of clients come back together, one commit is what all of them wait for: others get their turn in between.
+const WAITERS_IN_A_TURN = 500
 // About what a change costs in memory besides its key and value.
 const CHANGE_BYTES = 128
 
@@ -54,6 +56,10 @@ export class GroupCommit {
   private participantChanges = 0
   private participantBytes = 0
   private waiters: Waiter[] = []
+  /** Of epochs that are durable: those who are not told yet, from `told` on. */
+  private durable: Waiter[][] = []
+  private told = 0
+  private tellsLater = false
   private readonly sealed: Epoch[] = []
   private sealedBytes = 0
   private writing: Epoch | undefined
@@ -202,7 +208,7 @@ export class GroupCommit {
       }
       this.finish(next)
     }
-    if (this.closing === undefined || this.writing !== undefined) return
+    if (this.closing === undefined || this.writing !== undefined || this.durable.length > 0) return
     if (!this.isPending()) this.closing(undefined)
     else if (!this.scheduled) this.schedule()
   }
@@ -210,8 +216,31 @@ export class GroupCommit {
   private finish(epoch: Epoch): void {
     this.committed = epoch.number
     this.sealedBytes -= epoch.costBytes
-    const { waiters } = epoch
-    for (let i = 0; i < waiters.length; i++) waiters[i]?.committed(epoch.number)
+    if (epoch.waiters.length === 0) return
+    this.durable.push(epoch.waiters)
+    if (!this.tellsLater) this.tell()
+  }
+
+  private tell(): void {
+    let left = WAITERS_IN_A_TURN
+    for (let waiters = this.durable[0]; waiters !== undefined; waiters = this.durable[0]) {
+      for (; this.told < waiters.length; left--) {
+        if (left === 0) {
+          this.tellsLater = true
+          setImmediate(this.tellMore)
+          return
+        }
+        waiters[this.told++]?.committed(this.committed)
+      }
+      this.told = 0
+      this.durable.shift()
+    }
+  }
+
+  private readonly tellMore = (): void => {
+    this.tellsLater = false
+    this.tell()
+    if (this.closing !== undefined) this.advance()
   }
 
   private readonly written = (error: Error | undefined): void => {

@@ -63,13 +63,19 @@ export class Receiver implements TransportHandler {
   }
 
   data(chunk: Buffer): void {
-    const { broker } = this.connection.context
-    this.connection.lastReceivedMs = broker.clock.now()
+    const { broker, readingTurn } = this.connection.context
+    const nowMs = broker.clock.now()
+    this.connection.lastReceivedMs = nowMs
     broker.counters.bytesReceived += chunk.length
     if (this.holds > 0 || this.rest !== undefined) {
       this.rest ??= []
       this.rest.push(chunk)
-    } else this.read(chunk)
+    } else if (readingTurn.admits(nowMs)) this.read(chunk)
+    else {
+      this.rest = [chunk]
+      this.hold()
+      readingTurn.postpone(this)
+    }
   }
 
   drained(): void {

@@ -69,6 +69,28 @@ describe('a group commit', () => {
     expect(backend.writes[0]?.keys.map(String)).toEqual(['direct', 'participant'])
   })
 
+  test('tells five hundred waiters in one turn at most, in order, over several commits', async () => {
+    const { commit } = commitOver()
+    const order: number[] = []
+    const wait = (number: number): void => commit.wait({ committed: () => order.push(number) })
+    for (let number = 0; number < 1_200; number++) wait(number)
+    await turn()
+    expect([commit.committedEpoch, order.length]).toEqual([1, 500])
+    wait(1_200)
+    await turn()
+    expect(order.length).toBe(1_000)
+    await turn()
+    expect(order).toEqual(Array.from({ length: 1_201 }, (_, number) => number))
+  })
+
+  test('closes when all waiters have been told', async () => {
+    const { commit } = commitOver()
+    let count = 0
+    for (let number = 0; number < 1_200; number++) commit.wait({ committed: () => count++ })
+    await commit.close()
+    expect(count).toBe(1_200)
+  })
+
   test('does not touch the disk when everything was elided, and tells the waiters', async () => {
     const { backend, commit } = commitOver()
     commit.mark({ writeTo: () => {} })
