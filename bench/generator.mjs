@@ -15,7 +15,18 @@ export function generate(job) {
 
 /** The same, with a way to end it early: it then prints what it has so far. @param {Record<string, unknown>} job */
 export function startGenerator(job) {
-  const child = launch(cores.generator, [process.execPath, program, JSON.stringify(job)])
+  return startProgram(cores.generator, [process.execPath, program, JSON.stringify(job)], 'the load generator')
+}
+
+/**
+ * Runs a program that prints JSON at its end.
+ *
+ * @param {number} core
+ * @param {string[]} command
+ * @param {string} name for the message when it fails
+ */
+export function startProgram(core, command, name) {
+  const child = launch(core, command)
   let output = ''
   let errors = ''
   child.stdout.on('data', (chunk) => {
@@ -27,7 +38,7 @@ export function startGenerator(job) {
   const outcome = new Promise((resolve, reject) => {
     child.once('close', (code) => {
       if (code === 0) resolve(JSON.parse(output))
-      else reject(new Error(/^\w*Error: .*$/m.exec(errors)?.[0] ?? `the load generator ended with ${code}: ${errors}`))
+      else reject(new Error(/^\w*Error: .*$/m.exec(errors)?.[0] ?? `${name} ended with ${code}: ${errors}`))
     })
   })
   return { outcome, end: () => child.kill('SIGTERM') }

@@ -28,11 +28,11 @@ export function endWithThis(child) {
 /**
  * A command with the files it needs, on its core.
  *
- * @param {number} core
+ * @param {number | undefined} core undefined: on whichever the system gives it
  * @param {string[]} command
  */
 export function launch(core, command) {
-  const pin = pinned ? ['taskset', '-c', String(core)] : []
+  const pin = pinned && core !== undefined ? ['taskset', '-c', String(core)] : []
   return endWithThis(spawn('/bin/sh', ['-c', raised, 'sh', ...pin, ...command], { stdio: ['ignore', 'pipe', 'pipe'] }))
 }
 
@@ -51,12 +51,12 @@ export function launch(core, command) {
  *
  * @param {string[]} command
  * @param {RegExp} ready its first group, if it has one, is the port
- * @param {{ port?: number, readyMs?: number, clean?: () => void }} [known] `readyMs`: how long it may take
+ * @param {{ port?: number, readyMs?: number, clean?: () => void, anyCore?: boolean }} [known] `readyMs`: how long it may take
  * @returns {Promise<Running>}
  */
 export async function startBroker(command, ready, known = {}) {
   const startMs = performance.now()
-  const child = launch(cores.broker, command)
+  const child = launch(known.anyCore ? undefined : cores.broker, command)
   const exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)))
   /** @type {string[]} */
   const last = []

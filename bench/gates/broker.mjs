@@ -24,8 +24,11 @@ export class Sluice {
   /** @type {Started | undefined} */
   #running
 
-  /** @param {object} [config] as in a file of settings */
-  constructor(config = {}) {
+  #anyCore
+
+  /** @param {object} [config] as in a file of settings @param {{ anyCore?: boolean }} [place] not on one core only */
+  constructor(config = {}, { anyCore = false } = {}) {
+    this.#anyCore = anyCore
     // JSON is YAML too.
     writeFileSync(this.#config, JSON.stringify(config))
   }
@@ -42,7 +45,10 @@ export class Sluice {
       ...[mainFile, 'start', '--mqtt-port', '0', '--http-port', String(webSocketPort), '--log-level', 'warn'],
       ...['--config', this.#config, '--data', this.folder, '--durability', 'fsync'],
     ]
-    const broker = await startBroker(command, /^listening mqtt:\/\/.*:(\d+)$/, { readyMs: 300_000 })
+    const broker = await startBroker(command, /^listening mqtt:\/\/.*:(\d+)$/, {
+      readyMs: 300_000,
+      anyCore: this.#anyCore,
+    })
     this.#running = { ...broker, webSocketPort }
     return this.#running
   }

@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { generate } from '../generator.mjs'
+import { fileURLToPath } from 'node:url'
+import { cores } from '../brokers/process.mjs'
+import { generate, startProgram } from '../generator.mjs'
 import { Sluice, using } from './broker.mjs'
 import { exactly, mebibytes } from './gate.mjs'
 import { watch } from './watch.mjs'
@@ -7,6 +9,7 @@ import { watch } from './watch.mjs'
 const goal = 50_000
 /** Files of the process beside its connections. */
 const otherFiles = 200
+const streamsProgram = fileURLToPath(new URL('./streams.mjs', import.meta.url))
 
 /** @type {import('./gate.mjs').Gate} */
 export const connections = {
@@ -40,23 +43,37 @@ async function measure(sluice, wanted, possible) {
     settleSeconds: 10,
   })
   const { stallMaxMs, waitedPercent } = await watching.end()
+  const inMemory = await holdStreams(wanted)
   const limited =
     possible < wanted
-      ? ` A process on this machine may open ${filesMax()} files, which allows ${possible} connections: the rest could not be tried.`
+      ? ` A process on this machine may open ${filesMax()} files, which allows ${possible} connections over TCP.`
       : ''
   return {
-    how: `From several loopback addresses, 100 at a time, each with one subscription at QoS 1. When all are there each is pinged and gets a message.${limited}`,
+    how:
+      'From several loopback addresses, 100 at a time, each with one subscription at QoS 1. When all are there each is pinged and gets ' +
+      `a message.${limited} The same with streams in the memory of a program, which need no files: what is weighed there is the heap, ` +
+      'both ends of each stream and the client included.',
     checks: [
-      exactly('connections held', held.connections, wanted, ''),
+      exactly('connections over TCP', held.connections, Math.min(wanted, possible), ''),
       exactly('of these, reached by a message', held.reached, held.connections, ''),
+      exactly('connections over streams in memory', inMemory.held, wanted, ''),
+      exactly('of these, reached by a message', inMemory.reached, wanted, ''),
     ],
     figures: [
-      ['memory for each', held.bytesPerConnection / 1000, 'KB'],
+      ['memory for each, over TCP', held.bytesPerConnection / 1000, 'KB'],
       ['memory in all', mebibytes(held.rssBytes), 'MiB'],
       ['connected', held.connectsPerSecond, 'connections/s'],
       ['all pinged in', held.pingSeconds, 's'],
       ['longest stall', stallMaxMs, 'ms'],
+      ['memory for each, over streams', inMemory.bytesPerConnection / 1000, 'KB'],
+      ['all pinged in, over streams', inMemory.pingSeconds, 's'],
       ['broker ready but without a core', waitedPercent, '%'],
     ],
   }
+}
+
+/** @param {number} wanted @returns {Promise<{ held: number, reached: number, bytesPerConnection: number, pingSeconds: number }>} */
+function holdStreams(wanted) {
+  const command = [process.execPath, '--expose-gc', streamsProgram, String(wanted)]
+  return startProgram(cores.broker, command, 'bench/gates/streams.mjs').outcome
 }

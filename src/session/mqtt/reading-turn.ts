@@ -1,15 +1,15 @@
 // Reading is most of what there is to do, but commits, timers and what others are to be sent must not wait for long.
 const READING_MS = 50
 
-/** A connection of which a chunk has come that nobody has read. */
+/** A connection of which a chunk, or its end, has come that nobody has looked at. */
 export interface Postponed {
   release(): void
 }
 
 /**
  * How long connections are read in one turn of the event loop. When ten thousand clients connect, subscribe or leave in
- * the same moment, the system hands over what all of them have sent in one go; what does not fit into the turn is read in
- * the next ones, in the order in which it came.
+ * the same moment, or all are lost, the system hands over what it has of them in one go; what does not fit into the turn is
+ * read in the next ones, in the order in which it came.
  */
 export class ReadingTurn {
   private readonly now: () => number

@@ -83,6 +83,12 @@ export class Receiver implements TransportHandler {
   }
 
   closed(error: Error | undefined): void {
+    const { broker, readingTurn } = this.connection.context
+    if (readingTurn.admits(broker.clock.now())) this.lost(error)
+    else readingTurn.postpone({ release: () => this.lost(error) })
+  }
+
+  private lost(error: Error | undefined): void {
     const { conn, protocol } = this.connection.transport
     // A stream that goes without an end was cut off; of a WebSocket the frames have told.
     const cutOff = protocol !== 'ws' && protocol !== 'wss' && !conn.readableEnded
