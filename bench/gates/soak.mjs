@@ -11,7 +11,7 @@ const sessionSeconds = 4
 const atOnce = 40
 /** Within it the router forgets what was of use to the clients of a cycle. */
 const restSeconds = 45
-const warmUpSeconds = 60
+const warmUpSeconds = 150
 
 /** @type {import('./gate.mjs').Gate} */
 export const soak = {
@@ -59,7 +59,7 @@ async function measure(sluice, minutes, quick, say) {
       'unsubscribing, shared groups, clean and persistent sessions with short expiry, ends by DISCONNECT, by a broken connection and by ' +
       `takeover; names never seen before. After each cycle all clients are gone, all sessions have expired and ${restSeconds} s have passed; ` +
       'memory is taken after a garbage collection, the keys from a backup of the running broker. The first measurement is ' +
-      'after a minute of the same and 150 MB of messages that came and went, so that the write buffers of the database have been ' +
+      'after two and a half minutes of the same and 150 MB of messages that came and went, so that the write buffers of the database have been ' +
       'used before; there are two of 32 MiB, each with as much of a log on the disk.',
     checks: [
       atLeast('duration', (cycles * cycleSeconds) / 60, quick ? 0 : 10, 'min'),
