@@ -62,11 +62,16 @@ await Promise.all(clients.map((client) => ask(client, pingFrame, pingResponse)))
 const pingSeconds = (performance.now() - pingMs) / 1000
 for (let n = 0; n < wanted; n++) {
   await new Promise((done) => {
-    broker.publish({ cmd: 'publish', topic: `stream/${n}/command`, payload: 'wake', qos: 0, retain: false, dup: false }, done)
+    broker.publish(
+      { cmd: 'publish', topic: `stream/${n}/command`, payload: 'wake', qos: 0, retain: false, dup: false },
+      done,
+    )
   })
 }
 await nextTurn()
 const held = broker.connectedClients
 const reached = clients.filter((client) => client.reached).length
-process.stdout.write(JSON.stringify({ held, reached, bytesPerConnection: (after - before) / (wanted - 1), pingSeconds }))
+process.stdout.write(
+  JSON.stringify({ held, reached, bytesPerConnection: (after - before) / (wanted - 1), pingSeconds }),
+)
 process.exit(0)

@@ -13,7 +13,8 @@ export const sustained = {
   name: 'sustained',
   title: '20,000 persistent messages/s of 1 KiB, in and out, for 10 minutes',
   minutes: 10,
-  run: ({ minutes, quick }) => using(new Sluice({}, { anyCore: true }), (sluice) => measure(sluice, minutes, quick ? minutes : 10)),
+  run: ({ minutes, quick }) =>
+    using(new Sluice({}, { anyCore: true }), (sluice) => measure(sluice, minutes, quick ? minutes : 10)),
 }
 
 /** @param {Sluice} sluice @param {number} minutes @param {number} wanted @returns {Promise<import('./gate.mjs').Finding>} */

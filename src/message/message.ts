@@ -8,7 +8,8 @@ export const EMPTY = Buffer.alloc(0)
  * One application message on its way through the broker.
  *
  * `payload` and `properties` may be views into the chunk that was read from the socket; whoever keeps a message past
- * the turn calls `own()` first, so that a payload of four bytes does not pin 64 KiB.
+ * the turn calls `own()` first, so that a payload of four bytes does not pin 64 KiB. The store calls `keepIn()` instead,
+ * when it has written the message.
  */
 export class Message {
   readonly topic: string
@@ -72,6 +73,18 @@ export class Message {
     this.payload = ownBytes(this.payload)
     this.properties = ownBytes(this.properties)
     return this
+  }
+
+  /**
+   * The payload stands in `record` too, up to `end`: from now on it is a view into that, and the read chunk can go.
+   * False: the message has bytes of its own.
+   */
+  keepIn(record: Buffer, end: number): boolean {
+    if (this.owned) return false
+    const { length } = this.payload
+    this.payload = length === 0 ? EMPTY : record.subarray(end - length, end)
+    this.properties = ownBytes(this.properties)
+    return length > 0
   }
 }
 

@@ -38,8 +38,17 @@ export function entryDataBytes(entry: FifoEntry): number {
   return ENTRY_HEADER_BYTES + entryRecordBytes(entry.message, entry.identifiers, entry.bodyId !== 0)
 }
 
-/** The entries from `from` to `to` that have something to store; `bytes` in all. */
-export function encodeData(entries: readonly FifoEntry[], from: number, to: number, bytes: number): Buffer {
+/**
+ * The entries from `from` to `to` that have something to store; `bytes` in all. `block`: whose entries they are, told
+ * when messages in memory are views into the data from now on.
+ */
+export function encodeData(
+  entries: readonly FifoEntry[],
+  from: number,
+  to: number,
+  bytes: number,
+  block?: Block,
+): Buffer {
   const data = Buffer.allocUnsafeSlow(bytes)
   data[0] = VERSION
   let at = DATA_HEADER_BYTES
@@ -61,6 +70,7 @@ export function encodeData(entries: readonly FifoEntry[], from: number, to: numb
     data.writeUInt32BE(end - at - ENTRY_HEADER_BYTES, at + 2)
     data.writeUInt32BE(entry.bytes, at + 6)
     writeU48(data, entry.bodyId, at + 10)
+    if (entry.bodyId === 0 && entry.message.keepIn(data, end) && block !== undefined) block.viewBytes = bytes
     at = end
   }
   return data

@@ -42,7 +42,7 @@ export function packBlock(
   }
   const block = new Block(start.seq, lastSeq - start.seq + 1)
   for (let i = first; i < next; i++) place(entries[i] as FifoEntry, block)
-  put(block, fifoId, bytes === DATA_HEADER_BYTES ? undefined : encodeData(entries, first, next, bytes), batch)
+  put(block, fifoId, bytes === DATA_HEADER_BYTES ? undefined : encodeData(entries, first, next, bytes, block), batch)
   return { block, next }
 }
 

@@ -43,7 +43,9 @@ export class Block {
   epoch = 0
   /** Is to be written when that commit is formed. */
   touched = false
-  /** Size of the data as it was read, while entries in memory are views into it. */
+  /** Without an entry in memory, until its last change is durable. */
+  isIdle = false
+  /** Size of the data as it was read or written, while entries in memory are views into it. */
   viewBytes = 0
 
   constructor(firstSeq: number, span: number, live = new Uint8Array((span + 7) >>> 3)) {

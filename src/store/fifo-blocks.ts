@@ -1,3 +1,4 @@
+import { NumberMap } from '../base/number-map.ts'
 import type { Batch } from './batch.ts'
 import type { Block } from './block.ts'
 import { packBlock } from './block-packing.ts'
@@ -24,10 +25,10 @@ export class FifoBlocks implements Participant, Waiter {
   private readonly fifoId: number
   private readonly head: FifoHead
   private readonly queue: LowestSeq
-  private readonly known = new Map<number, Block>()
+  private readonly known = new NumberMap<Block>()
   private pending: FifoEntry[] = []
   private touched: Block[] = []
-  private readonly idle = new Set<Block>()
+  private readonly idle: Block[] = []
   private joined = false
   private frozen = false
 
@@ -60,7 +61,7 @@ export class FifoBlocks implements Participant, Waiter {
     this.unview(block)
     const isDurable = !block.touched && block.epoch <= this.store.commit.committedEpoch
     if (isDurable && !this.frozen) this.known.delete(block.firstSeq)
-    else this.idle.add(block)
+    else this.rest(block)
   }
 
   /** A block was read from disk: what is known of it here is newer. */
@@ -68,7 +69,7 @@ export class FifoBlocks implements Participant, Waiter {
     const block = this.known.get(read.firstSeq)
     if (block !== undefined) return block
     this.known.set(read.firstSeq, read)
-    this.idle.add(read)
+    this.rest(read)
     return read
   }
 
@@ -131,14 +132,24 @@ export class FifoBlocks implements Participant, Waiter {
     this.join(BLOCK_CHANGE_BYTES)
   }
 
+  private rest(block: Block): void {
+    if (block.isIdle) return
+    block.isIdle = true
+    this.idle.push(block)
+  }
+
   private prune(committedEpoch: number): void {
-    for (const block of this.idle) {
-      if (block.residents > 0) this.idle.delete(block)
-      else if (!block.touched && block.epoch <= committedEpoch) {
-        this.idle.delete(block)
-        this.known.delete(block.firstSeq)
+    const { idle } = this
+    let kept = 0
+    for (const block of idle) {
+      if (block.residents === 0 && (block.touched || block.epoch > committedEpoch)) {
+        idle[kept++] = block
+        continue
       }
+      block.isIdle = false
+      if (block.residents === 0) this.known.delete(block.firstSeq)
     }
+    idle.length = kept
   }
 
   private writeState(block: Block, batch: Batch): void {
@@ -165,6 +176,7 @@ export class FifoBlocks implements Participant, Waiter {
     this.head.reserve(block.lastSeq, this.queue, batch)
     block.epoch = this.store.commit.formingEpoch
     this.known.set(block.firstSeq, block)
+    this.viewBytes += block.viewBytes
     return next
   }
 
@@ -172,6 +184,6 @@ export class FifoBlocks implements Participant, Waiter {
   private share(entry: FifoEntry, batch: Batch): void {
     const { message } = entry
     if (entry.bodyId !== 0 || (message.references <= 1 && message.bodyId === 0)) return
-    entry.bodyId = this.store.bodies.retain(message, batch)
+    entry.bodyId = this.store.bodies.retain(message.own(), batch)
   }
 }

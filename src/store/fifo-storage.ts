@@ -97,7 +97,7 @@ export class FifoStorage {
   }
 
   /**
-   * Entries that were read are views into their blocks' data: those that were handed out and stay get bytes of their
+   * Entries that were read or written are views into their blocks' data: those that were handed out and stay get bytes of their
    * own once they keep much more in memory than the window, or each would keep a whole block.
    */
   unpin(host: PinHost): void {

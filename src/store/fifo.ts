@@ -19,6 +19,8 @@ export interface FifoOptions {
   readonly windowBytes: number
 }
 
+// Each message that waits for its commit may keep the whole chunk that it was read in.
+const CHUNKS_PENDING_BYTES_MAX = 256 * 1024
 // A millisecond of reading, at any rate at which messages leave.
 const LOW_WATER_BYTES_MAX = 96 * 1024
 
@@ -119,7 +121,9 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
     if (this.count >= this.messagesMax || this.bytes + size > this.bytesMax || this.destroyed) return undefined
     if (!this.memory.hasRoomFor(message, size)) return undefined
     this.memory.take(message)
-    const entry = new FifoEntry(this, this.nextSeq++, message.own(), mark, identifiers, size)
+    // What is written soon gets its bytes then, and what is acknowledged before needs none.
+    if (!this.durable || this.store.commit.pendingBytes > CHUNKS_PENDING_BYTES_MAX) message.own()
+    const entry = new FifoEntry(this, this.nextSeq++, message, mark, identifiers, size)
     this.count++
     this.bytes += size
     if (!this.durable) {
@@ -127,6 +131,7 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
       return entry
     }
     this.storage.write(entry)
+    this.storage.unpin(this)
     this.touch()
     if (this.pages.active || this.ready.bytes + size > this.windowBytes) this.pages.hold(entry)
     else this.ready.append(entry)

@@ -1,3 +1,4 @@
+import { NumberMap } from '../../base/number-map.ts'
 import type { Message } from '../../message/message.ts'
 import type { QoS } from '../../message/qos.ts'
 import type { SharedGroup } from '../../router/shared-group.ts'
@@ -31,7 +32,7 @@ export class Outgoing {
   private readonly session: Session
   private readonly stored: boolean
   private queue: Fifo | undefined
-  private inflight: Map<number, FifoEntry> | undefined
+  private inflight: NumberMap<FifoEntry> | undefined
   /** Entries that came through a shared group, to be given back if this client leaves before acknowledging. */
   private shared: Map<FifoEntry, SharedGroup> | undefined
   private connection: Connection | undefined
@@ -105,9 +106,9 @@ export class Outgoing {
     this.connection = undefined
     if (this.queue !== undefined) this.queue.attended = false
     this.pause = 'offline'
-    for (const [packetId, entry] of this.inflight ?? []) {
+    for (const entry of this.inflight?.values() ?? []) {
       if (entry.sentWith !== neverFlushed || entry.settled) continue
-      this.inflight?.delete(packetId)
+      this.inflight?.delete(packetIdOf(entry))
       this.queue?.release(entry, entry.redelivered)
     }
     if (this.shared !== undefined) for (const group of new Set(this.shared.values())) this.giveBack(group)
@@ -194,7 +195,7 @@ export class Outgoing {
     const { connection, queue } = this
     if (connection === undefined || !connection.connected) return
     if (queue !== undefined) {
-      this.inflight ??= new Map()
+      this.inflight ??= new NumberMap()
       for (;;) {
         // What is sent now is deleted from the store soon, and that would only add to what waits for the disk.
         if (this.stored && this.context.broker.store.commit.congested) {
@@ -282,7 +283,7 @@ export class Outgoing {
   }
 
   /** False: the entry has to wait, and `pause` says for what. */
-  private sendNext(connection: Connection, queue: Fifo, inflight: Map<number, FifoEntry>, entry: FifoEntry): boolean {
+  private sendNext(connection: Connection, queue: Fifo, inflight: NumberMap<FifoEntry>, entry: FifoEntry): boolean {
     const { broker } = this.context
     const qos = (entry.mark & QOS_MASK) as QoS
     if (qos === 2 && entry.epoch > broker.store.commit.committedEpoch && !entry.redelivered) {

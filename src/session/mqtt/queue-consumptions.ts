@@ -1,3 +1,4 @@
+import { NumberMap } from '../../base/number-map.ts'
 import { queueNameOf } from '../../message/queue-topic.ts'
 import type { QueueDelivery } from '../../queue/queue-delivery.ts'
 import { QueueError } from '../../queue/queue-error.ts'
@@ -21,7 +22,7 @@ export class QueueConsumptions {
   private readonly byFilter = new Map<string, QueueConsumption>()
   // Answered ones may be among them, of a queue that was left or deleted: their identifiers are the client's until it
   // acknowledges.
-  private readonly inflight = new Map<number, QueueDelivery>()
+  private readonly inflight = new NumberMap<QueueDelivery>()
   /** Those that found the window full, in turn. */
   private waiting: QueueConsumption[] = []
   private lastPacketId = PACKET_ID_MAX
