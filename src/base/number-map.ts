@@ -73,6 +73,10 @@ export class NumberMap<V> {
     return this.slots.filter((value) => value !== undefined)
   }
 
+  [Symbol.iterator](): Iterator<V> {
+    return this.values().values()
+  }
+
   private home(key: number): number {
     return Math.imul(key, FACTOR) >>> this.shift
   }

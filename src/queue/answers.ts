@@ -1,3 +1,4 @@
+import { NumberMap } from '../base/number-map.ts'
 import type { DeathReason } from '../message/amqp-part.ts'
 import type { Message } from '../message/message.ts'
 import type { FifoEntry } from '../store/fifo-entry.ts'
@@ -20,7 +21,8 @@ export interface AnswersOptions {
 
 /** What was handed out, and what becomes of it: each delivery is answered once, further answers are false. */
 export class Answers {
-  readonly unacknowledged = new Set<QueueDelivery>()
+  readonly unacknowledged = new NumberMap<QueueDelivery>()
+  private lastNumber = 0
   private readonly options: AnswersOptions
   private readonly contents: QueueContents
   private readonly delays: DelayLine
@@ -32,7 +34,8 @@ export class Answers {
   }
 
   expect(delivery: QueueDelivery): void {
-    this.unacknowledged.add(delivery)
+    delivery.number = ++this.lastNumber
+    this.unacknowledged.set(delivery.number, delivery)
     if (delivery.consumer !== undefined) delivery.consumer.unacknowledged++
   }
 
@@ -103,7 +106,7 @@ export class Answers {
   private settle(delivery: QueueDelivery): boolean {
     if (delivery.settled) return false
     delivery.settled = true
-    this.unacknowledged.delete(delivery)
+    this.unacknowledged.delete(delivery.number)
     if (delivery.consumer !== undefined) delivery.consumer.unacknowledged--
     return true
   }

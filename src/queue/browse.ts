@@ -22,7 +22,7 @@ export interface Browsed {
 export async function browse(
   store: Store,
   contents: QueueContents,
-  handedOut: ReadonlySet<{ readonly entry: FifoEntry }>,
+  handedOut: Iterable<{ readonly entry: FifoEntry }>,
   max: number,
   bytesMax: number,
 ): Promise<Browsed[]> {

@@ -19,6 +19,7 @@ export class QueueDelivery {
   sent = true
   /** For the queue. */
   entry: FifoEntry
+  number = 0
 
   constructor(
     queue: Queue,

@@ -18,6 +18,9 @@ export interface QueueCounters {
   superseded: number
 }
 
+/** What was handed out and not answered, in no particular order. */
+export type Outstanding<T> = Iterable<T> & { readonly size: number }
+
 /** How long a queue is, in messages and in time. All times in milliseconds. */
 export interface QueueStats extends Readonly<QueueCounters> {
   readonly name: string
@@ -91,7 +94,7 @@ interface Present {
   readonly bytes: number
   readonly consumers: number
   readonly head: FifoEntry | undefined
-  readonly unacknowledged: ReadonlySet<{ readonly entry: FifoEntry }>
+  readonly unacknowledged: Outstanding<{ readonly entry: FifoEntry }>
 }
 
 function ageMs(entry: FifoEntry, nowMs: number): number {

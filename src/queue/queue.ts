@@ -17,7 +17,7 @@ import { QueueError } from './queue-error.ts'
 import type { QueueHost } from './queue-host.ts'
 import { QueueIntake } from './queue-intake.ts'
 import type { QueueSettings } from './queue-settings.ts'
-import { Meter, type QueueStats } from './queue-stats.ts'
+import { Meter, type Outstanding, type QueueStats } from './queue-stats.ts'
 import { QueueTimers } from './queue-timers.ts'
 
 // So many messages are handed out before others get their turn of the event loop.
@@ -130,7 +130,7 @@ export class Queue implements Destination {
   }
 
   /** What was handed out and not answered. */
-  get unacknowledged(): ReadonlySet<QueueDelivery> {
+  get unacknowledged(): Outstanding<QueueDelivery> {
     return this.answers.unacknowledged
   }
 
