@@ -12,6 +12,7 @@ const atOnce = 40
 /** Within it the router forgets what was of use to the clients of a cycle. */
 const restSeconds = 45
 const warmUpSeconds = 150
+const warmUpRounds = 10
 
 /** @type {import('./gate.mjs').Gate} */
 export const soak = {
@@ -108,9 +109,12 @@ async function warmUp(sluice, each) {
     audience: 'own',
     persistent: true,
   }
-  const job = { ...load, inflight: 1000, outstanding: 1e9, each, port, pid }
-  await generate({ ...job, kind: 'fill' })
-  await generate({ ...job, kind: 'drain' })
+  const job = { ...load, inflight: 1000, outstanding: 1e9, each: each / warmUpRounds, port, pid }
+  // In parts, each of which has to be done before the sessions expire.
+  for (let round = 0; round < warmUpRounds; round++) {
+    await generate({ ...job, kind: 'fill' })
+    await generate({ ...job, kind: 'drain' })
+  }
 }
 
 /** @param {Sluice} sluice */
