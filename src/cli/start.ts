@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { systemClock } from '../base/clock.ts'
 import type { Override } from '../config/environment.ts'
 import { loadConfig } from '../config/load.ts'
+import { giveHeapRoom } from './heap-room.ts'
 import type { StartBroker } from './running-broker.ts'
 import { closeOnSignal } from './shutdown.ts'
 import type { Terminal } from './terminal.ts'
@@ -62,6 +63,7 @@ export async function start(
   const { log, flush } = logToStderr(config.log.level, terminal.isErrorTty)
   terminal.onExit(flush)
   const startBroker = await loadBroker()
+  giveHeapRoom()
   const starting = startBroker(config, log)
   // Before it is up: a large store takes seconds to open, and must be closed properly then too.
   closeOnSignal(terminal, systemClock, async () => (await starting).close())
