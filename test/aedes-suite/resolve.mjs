@@ -4,6 +4,8 @@ const REPLACED = new Map([
   ['../aedes.js', './broker.mjs'],
   ['../lib/client.js', './client.mjs'],
   ['node:test', './skipping-test.mjs'],
+  ['node:timers/promises', './patient-timers.mjs'],
+  ['timers/promises', './patient-timers.mjs'],
 ])
 
 export async function resolve(specifier, context, nextResolve) {

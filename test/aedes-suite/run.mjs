@@ -1,4 +1,4 @@
-// Runs aedes' own test suite, unchanged from its npm package, against the built Broker.
+// Runs aedes' own test suite, unchanged from its npm package but for what resolve.mjs replaces, against the built Broker.
 //
 //   node test/aedes-suite/run.mjs [summary.json] [file.js ...]
 //
