@@ -80,8 +80,9 @@ describe('the disk', () => {
     expect(full).toBeGreaterThan(64 * MIB)
     const second = await open()
     await clock.advance(10_000)
-    await given
-    expect(await bytesOnDisk()).toBeLessThan(full / 5)
+    // By the broker, or by LevelDB itself when that was faster. Files go while they are looked at.
+    const bytes = () => bytesOnDisk().catch(() => full)
+    while ((await bytes()) >= full / 5) await new Promise((resolve) => setTimeout(resolve, 20))
     await second.close()
   }, 60_000)
 })
