@@ -132,9 +132,8 @@ export class StreamTransport implements Transport {
     }
   }
 
-  /** Nothing more will come: for the handler this is the end, whatever else the stream still has to do. */
+  /** Nothing more will come: for the handler this is the end, and it ends the other direction. */
   peerEnded(): void {
-    this.end()
     const handler = this.handler
     this.handler = undefined
     handler?.closed(this.error)

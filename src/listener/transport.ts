@@ -7,7 +7,7 @@ export interface TransportHandler {
   data(chunk: Buffer): void
   /** Everything written has been handed to the kernel, after a write that left `pendingBytes` above 0. */
   drained(): void
-  /** The last call, exactly once; with the error when it was not a regular end. */
+  /** The last call, exactly once; with the error when it was not a regular end. Whoever gets it calls end(). */
   closed(error: Error | undefined): void
 }
 

@@ -25,6 +25,7 @@ async function listen(kind: string, max = 10, port = 0): Promise<Opened> {
     const handler = new RecordingHandler()
     handlers.push(handler)
     transport.start(handler)
+    void handler.closing.then(() => transport.end())
   }
   const options = { host: '127.0.0.1', port, limit, accept, messageBytesMax: 1000, earlyMessageBytesMax: 100 }
   const listener = await (kind === 'tcp' ? listenTcp(options) : listenWebSocket(options))

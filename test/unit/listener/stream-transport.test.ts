@@ -139,11 +139,14 @@ describe('a transport over a pair in memory', () => {
   test('ends its own half when the other one ends', async () => {
     const [near, far] = duplexPair()
     const handler = new RecordingHandler()
-    new StreamTransport(near).start(handler)
-    far.resume()
+    const transport = new StreamTransport(near)
+    transport.start(handler)
+    const farEnded = once(far.resume(), 'end')
     far.end('bye')
     expect(await handler.closing).toBeUndefined()
     expect(handler.text).toBe('bye')
+    transport.end()
+    await farEnded
   })
 
   test('closes when the stream was closed before the start', async () => {
