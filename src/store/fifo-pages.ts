@@ -16,7 +16,8 @@ export interface PageHost extends PinHost {
   loaded(): void
 }
 
-const LOAD_ENTRIES = 1024
+// Many queues that drain at once have a page each, and all of it should be gone before the next young collection.
+const LOAD_ENTRIES = 256
 const LOAD_BYTES_MIN = 64 * 1024
 const LOAD_RETRY_MS = 1_000
 

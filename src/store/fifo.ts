@@ -23,6 +23,7 @@ export interface FifoOptions {
 const CHUNKS_PENDING_BYTES_MAX = 256 * 1024
 // A millisecond of reading, at any rate at which messages leave.
 const LOW_WATER_BYTES_MAX = 96 * 1024
+const LOW_WATER_ENTRIES = 192
 
 const nothing = (): void => {}
 const NONE: readonly number[] = []
@@ -102,8 +103,9 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
   }
 
   // What is loaded far ahead of its turn only lives long enough to become expensive garbage.
-  private get lowWaterBytes(): number {
-    return Math.min(this.windowBytes >>> 1, LOW_WATER_BYTES_MAX)
+  private get runsLow(): boolean {
+    const { ready } = this
+    return ready.length < LOW_WATER_ENTRIES && ready.bytes < Math.min(this.windowBytes >>> 1, LOW_WATER_BYTES_MAX)
   }
 
   /** A smaller window while nobody is connected: what is committed leaves memory. */
@@ -158,7 +160,7 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
     if (entry.seq > this.handedOutSeq) this.handedOutSeq = entry.seq
     if (this.durable) this.storage.head.handedOut(this, this.store.commit)
     this.used = true
-    if (this.pages.active && this.ready.bytes < this.lowWaterBytes) this.pages.refill()
+    if (this.pages.active && this.runsLow) this.pages.refill()
     return entry
   }
 
@@ -173,7 +175,7 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
     this.memory.give(entry.message)
     if (!this.durable) return
     this.storage.erase(entry)
-    if (this.pages.active && this.ready.bytes < this.lowWaterBytes) this.pages.refill()
+    if (this.pages.active && this.runsLow) this.pages.refill()
   }
 
   /** An entry that was handed out is ready again, at its old place, and marked as redelivered unless told otherwise. */

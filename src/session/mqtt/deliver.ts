@@ -1,9 +1,16 @@
 import type { Message } from '../../message/message.ts'
 import type { QoS } from '../../message/qos.ts'
 import type { FrameRun } from '../../router/destination.ts'
-import { encodePublish, publishFrame } from '../../wire/mqtt/publish-frame.ts'
+import {
+  encodePublish,
+  publishFrame,
+  publishFrameBytes,
+  type PublishLayout,
+  writePublishFrame,
+} from '../../wire/mqtt/publish-frame.ts'
 import { forward } from './forward.ts'
 import type { Connection } from './connection.ts'
+import { COPY_BYTES_MAX } from './outbox.ts'
 
 /**
  * Writes one PUBLISH to a connection. `packetId` is 0 at QoS 0. False: this client does not get it, because the
@@ -33,6 +40,10 @@ export function deliver(
     counters.messagesExpired++
     return false
   }
+  // In memory it would live until the acknowledgement, and with a window full of them cost more than it saves.
+  if (qos !== 0 && message.holders === 1 && message.frames === undefined) {
+    return write(connection, message, lay(version5, qos, retain, dup, packetId))
+  }
   const { bytes, packetIdOffset } = publishFrame(message, version5, qos, retain)
   if (bytes.length > connection.packetBytesMax) return false
   if (qos === 0) connection.outbox.append(bytes, 0, bytes.length)
@@ -43,7 +54,7 @@ export function deliver(
   return true
 }
 
-/** A PUBLISH that is made for this connection alone: subscription identifiers, remaining expiry, topic alias. */
+/** A PUBLISH with something of this connection's own: subscription identifiers, remaining expiry, topic alias. */
 function deliverSingly(
   connection: Connection,
   message: Message,
@@ -55,34 +66,62 @@ function deliverSingly(
 ): boolean {
   const { aliases } = connection
   const { broker } = connection.context
-  const { counters } = broker
-  let messageExpiryIntervalSeconds: number | undefined
+  const own = lay(true, qos, retain, dup, packetId)
   if (message.expiresAtMs !== 0) {
     const leftMs = message.expiresAtMs - broker.clock.now()
     if (leftMs <= 0 && !dup) {
-      counters.messagesExpired++
+      broker.counters.messagesExpired++
       return false
     }
     // MQTT-3.3.2-6: what is left, rounded up so that 0 never stands for "a moment".
-    messageExpiryIntervalSeconds = Math.max(0, Math.ceil(leftMs / 1000))
+    own.messageExpiryIntervalSeconds = Math.max(0, Math.ceil(leftMs / 1000))
   }
   const alias = aliases?.use(message.topic)
-  const bytes = encodePublish(message, {
-    version5: true,
-    qos,
-    retain,
-    dup,
-    packetId,
-    topicAlias: alias?.number ?? 0,
-    omitTopic: alias?.known ?? false,
-    identifiers,
-    messageExpiryIntervalSeconds,
-  })
-  if (bytes.length > connection.packetBytesMax) {
-    if (alias !== undefined && !alias.known) aliases?.forget(message.topic)
-    return false
+  own.topicAlias = alias?.number ?? 0
+  own.omitTopic = alias?.known ?? false
+  own.identifiers = identifiers
+  if (write(connection, message, own)) return true
+  if (alias !== undefined && !alias.known) aliases?.forget(message.topic)
+  return false
+}
+
+const none: readonly number[] = []
+// Used for every PUBLISH that is written: it is read before the next one and never kept.
+const layout: PublishLayout = {
+  version5: false,
+  qos: 0,
+  retain: false,
+  dup: false,
+  packetId: 0,
+  topicAlias: 0,
+  omitTopic: false,
+  identifiers: none,
+  messageExpiryIntervalSeconds: undefined,
+}
+
+function lay(version5: boolean, qos: QoS, retain: boolean, dup: boolean, packetId: number): PublishLayout {
+  layout.version5 = version5
+  layout.qos = qos
+  layout.retain = retain
+  layout.dup = dup
+  layout.packetId = packetId
+  layout.topicAlias = 0
+  layout.omitTopic = false
+  layout.identifiers = none
+  layout.messageExpiryIntervalSeconds = undefined
+  return layout
+}
+
+/** A PUBLISH for this connection alone, encoded in its outbox. False: it is larger than the client takes. */
+function write({ context, outbox, packetBytesMax }: Connection, message: Message, own: PublishLayout): boolean {
+  const length = publishFrameBytes(message, own)
+  if (length > packetBytesMax) return false
+  if (length > COPY_BYTES_MAX) outbox.append(encodePublish(message, own), 0, length)
+  else {
+    const at = outbox.reserve(length)
+    writePublishFrame(message, own, outbox.room, at)
   }
-  connection.outbox.append(bytes, 0, bytes.length)
+  const { counters } = context.broker
   counters.packetsSent++
   counters.publishSent++
   counters.publishBytesSent += message.payload.length

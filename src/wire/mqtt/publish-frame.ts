@@ -38,6 +38,8 @@ export class PublishFrame {
   }
 }
 
+type Content = Pick<Message, 'topic' | 'payload' | 'properties'>
+
 const none: readonly number[] = []
 // Reused by publishFrame: it is read before the next call and never kept.
 const shared: PublishLayout = {
@@ -51,8 +53,8 @@ const shared: PublishLayout = {
   identifiers: none,
   messageExpiryIntervalSeconds: undefined,
 }
-// Set by writePublish, for publishFrame alone.
-let writtenPacketIdOffset = 0
+// Up to here a loop costs less than the call into the runtime.
+const SHORT_TOPIC_BYTES = 64
 
 /**
  * The frame of a message for all receivers that have nothing of their own in it, encoded once for each layout.
@@ -69,8 +71,9 @@ export function publishFrame(message: Message, version5: boolean, qos: QoS, reta
   shared.version5 = version5
   shared.qos = qos
   shared.retain = retain
-  const bytes = writePublish(message.topic, message.payload, message.properties, shared)
-  return keep(message, new PublishFrame(bytes, qos === 0 ? 0 : writtenPacketIdOffset, layout))
+  const bytes = Buffer.allocUnsafe(publishFrameBytes(message, shared))
+  const packetIdOffset = writePublishFrame(message, shared, bytes, 0)
+  return keep(message, new PublishFrame(bytes, qos === 0 ? 0 : packetIdOffset, layout))
 }
 
 /**
@@ -89,33 +92,59 @@ export function seedFrame(
 }
 
 /** A frame for one receiver. Throws RangeError when topic or frame are longer than the format holds. */
-export function encodePublish(message: Message, layout: PublishLayout): Buffer {
-  return writePublish(message.topic, message.payload, message.properties, layout)
+export function encodePublish(content: Content, layout: PublishLayout): Buffer {
+  const bytes = Buffer.allocUnsafe(publishFrameBytes(content, layout))
+  writePublishFrame(content, layout, bytes, 0)
+  return bytes
 }
 
-/** Length of the frame that `encodePublish` would give, for the receiver's Maximum Packet Size (MQTT-3.1.2-24). */
-export function publishFrameBytes(message: Message, layout: PublishLayout): number {
-  const topicBytes = layout.version5 && layout.omitTopic ? 0 : Buffer.byteLength(message.topic)
-  const properties = layout.version5 ? propertyBytes(message.properties, layout) : -1
-  return frameBytes(bodyBytes(topicBytes, message.payload.length, properties, layout.qos))
+/** Length of such a frame, for the receiver's Maximum Packet Size too (MQTT-3.1.2-24). Throws as `encodePublish`. */
+export function publishFrameBytes({ topic, payload, properties }: Content, layout: PublishLayout): number {
+  const topicBytes = topicBytesOf(topic, layout)
+  if (topicBytes > TOPIC_BYTES_MAX) throw new RangeError('a topic longer than 65535 bytes')
+  return frameBytes(bodyBytes(topicBytes, payload.length, propertyBytes(properties, layout), layout.qos))
+}
+
+/**
+ * Writes such a frame into `bytes` from `at` on, where `publishFrameBytes` many have room. Answers where the packet
+ * identifier stands; at QoS 0 that means nothing.
+ */
+export function writePublishFrame(content: Content, layout: PublishLayout, bytes: Buffer, at: number): number {
+  const { topic, payload, properties } = content
+  const { version5, qos } = layout
+  const topicBytes = topicBytesOf(topic, layout)
+  const propertyLength = propertyBytes(properties, layout)
+  bytes[at] = (PacketType.Publish << 4) | (layout.dup ? DUP : 0) | (qos << 1) | (layout.retain ? 1 : 0)
+  let offset = writeLength(bytes, at + 1, bodyBytes(topicBytes, payload.length, propertyLength, qos))
+  bytes[offset++] = topicBytes >> 8
+  bytes[offset++] = topicBytes & 0xff
+  if (topicBytes > 0) offset = writeTopic(bytes, offset, topic, topicBytes)
+  const packetIdOffset = offset
+  if (qos !== 0) {
+    bytes[offset++] = layout.packetId >> 8
+    bytes[offset++] = layout.packetId & 0xff
+  }
+  if (version5) offset = writeProperties(bytes, offset, propertyLength, properties, layout)
+  bytes.set(payload, offset)
+  return packetIdOffset
 }
 
 /** A PUBLISH given as a packet, as `decode` returns it. */
 export function encodePublishPacket(packet: PublishPacket, version5: boolean): Buffer {
-  const { qos, retain, dup, packetId, topicAlias, messageExpiryIntervalSeconds } = packet
-  const omitTopic = false
+  const { topic, payload, qos, retain, dup, packetId, topicAlias, messageExpiryIntervalSeconds } = packet
   const identifiers = packet.subscriptionIdentifiers
-  return writePublish(packet.topic, packet.payload, packet.forwardProperties, {
+  const layout = {
     version5,
     qos,
     retain,
     dup,
     packetId,
     topicAlias,
-    omitTopic,
+    omitTopic: false,
     identifiers,
     messageExpiryIntervalSeconds,
-  })
+  }
+  return encodePublish({ topic, payload, properties: packet.forwardProperties }, layout)
 }
 
 function layoutOf(version5: boolean, qos: QoS, retain: boolean): number {
@@ -135,6 +164,7 @@ function bodyBytes(topicBytes: number, payloadBytes: number, properties: number,
 }
 
 function propertyBytes(forward: Buffer, layout: PublishLayout): number {
+  if (!layout.version5) return -1
   let bytes = forward.length
   if (layout.messageExpiryIntervalSeconds !== undefined) bytes += 5
   if (layout.topicAlias !== 0) bytes += 3
@@ -142,26 +172,15 @@ function propertyBytes(forward: Buffer, layout: PublishLayout): number {
   return bytes
 }
 
-function writePublish(topic: string, payload: Buffer, forward: Buffer, layout: PublishLayout): Buffer {
-  const { version5, qos } = layout
-  const topicBytes = version5 && layout.omitTopic ? 0 : Buffer.byteLength(topic)
-  if (topicBytes > TOPIC_BYTES_MAX) throw new RangeError('a topic longer than 65535 bytes')
-  const properties = version5 ? propertyBytes(forward, layout) : -1
-  const body = bodyBytes(topicBytes, payload.length, properties, qos)
-  const bytes = Buffer.allocUnsafe(frameBytes(body))
-  bytes[0] = (PacketType.Publish << 4) | (layout.dup ? DUP : 0) | (qos << 1) | (layout.retain ? 1 : 0)
-  let offset = writeLength(bytes, 1, body)
-  bytes[offset++] = topicBytes >> 8
-  bytes[offset++] = topicBytes & 0xff
-  if (topicBytes > 0) offset += bytes.write(topic, offset)
-  if (qos !== 0) {
-    writtenPacketIdOffset = offset
-    bytes[offset++] = layout.packetId >> 8
-    bytes[offset++] = layout.packetId & 0xff
-  }
-  if (version5) offset = writeProperties(bytes, offset, properties, forward, layout)
-  bytes.set(payload, offset)
-  return bytes
+function topicBytesOf(topic: string, layout: PublishLayout): number {
+  return layout.version5 && layout.omitTopic ? 0 : Buffer.byteLength(topic)
+}
+
+function writeTopic(bytes: Buffer, offset: number, topic: string, topicBytes: number): number {
+  if (topicBytes !== topic.length || topicBytes > SHORT_TOPIC_BYTES) return offset + bytes.write(topic, offset)
+  // As many bytes as characters: all of it is ASCII.
+  for (let index = 0; index < topicBytes; index++) bytes[offset + index] = topic.charCodeAt(index)
+  return offset + topicBytes
 }
 
 function writeProperties(bytes: Buffer, start: number, length: number, forward: Buffer, layout: PublishLayout): number {

@@ -7,6 +7,7 @@ import {
   publishFrame,
   publishFrameBytes,
   seedFrame,
+  writePublishFrame,
 } from '../../../src/wire/mqtt/publish-frame.ts'
 import { bytes } from './notation.ts'
 
@@ -97,6 +98,17 @@ describe('the frame for one subscriber', () => {
       const frame = encodePublish(message, layout)
       expect(frame.toString('hex')).toBe(bytes(wire).toString('hex'))
       expect(publishFrameBytes(message, layout)).toBe(frame.length)
+      const room = Buffer.alloc(frame.length + 2, 0xee)
+      writePublishFrame(message, layout, room, 1)
+      expect(room.toString('hex')).toBe(`ee${frame.toString('hex')}ee`)
+    })
+  }
+
+  for (const topic of ['a', 'a'.repeat(64), 'a'.repeat(65), 'ä', 'ä'.repeat(33), '\u{1f600}/€']) {
+    it(`has the topic ${topic} as UTF-8`, () => {
+      const frame = encodePublish(new Message(topic, Buffer.from('hi'), 0, false), { ...plain, version5: false })
+      const encoded = Buffer.from(topic)
+      expect(frame.subarray(2)).toEqual(Buffer.from([0, encoded.length, ...encoded, ...Buffer.from('hi')]))
     })
   }
 
