@@ -11,7 +11,7 @@ const SWEEP_MS = 60_000
 
 /**
  * The retained message of each topic: in memory, so that a wildcard look-up never scans the disk, and in the store.
- * Topics below `$SYS/` are the broker's own figures and are never written.
+ * Topics below `$SYS/` are the broker's own figures: never written, and no part of the limits.
  */
 export class Retained {
   private readonly tree = new TopicTree<Message>()
@@ -23,7 +23,10 @@ export class Retained {
   private changed = new Map<string, Message | undefined>()
   private readonly expiring = new Set<string>()
   private sweep: unknown
-  /** Topics, properties and payloads. */
+  private ownCount = 0
+  /** Commit of the latest change: as long as it is not durable, what is gone from memory may come back. */
+  private changedEpoch = 0
+  /** Topics, properties and payloads, without the broker's own. */
   bytes = 0
 
   constructor(store: Store, clock: Clock, limits: { messagesMax: number; bytesMax: number }) {
@@ -53,18 +56,16 @@ export class Retained {
     const { topic } = message
     const present = this.tree.get(topic)
     if (message.payload.length === 0) {
-      if (present === undefined) return true
-      this.drop(topic, present)
+      if (present !== undefined) {
+        this.drop(topic, present)
+        this.write(topic, undefined)
+      }
     } else {
-      const growth = sizeOf(message) - (present === undefined ? 0 : sizeOf(present))
-      if (present === undefined && this.tree.size >= this.messagesMax) return false
-      if (growth > 0 && this.bytes + growth > this.bytesMax) return false
+      if (!isOwn(topic) && !this.hasRoomFor(message, present)) return false
       this.keep(topic, message.own())
+      this.write(topic, message)
     }
-    if (!topic.startsWith('$SYS/')) {
-      this.write(topic, message.payload.length === 0 ? undefined : message)
-      if (this.store.durability !== 'memory') message.commitEpoch = this.store.commit.formingEpoch
-    }
+    if (this.changedEpoch > this.store.commit.committedEpoch && !isOwn(topic)) message.commitEpoch = this.changedEpoch
     return true
   }
 
@@ -95,23 +96,34 @@ export class Retained {
     this.clock.clear(this.sweep)
   }
 
+  private hasRoomFor(message: Message, present: Message | undefined): boolean {
+    const growth = sizeOf(message) - (present === undefined ? 0 : sizeOf(present))
+    if (present === undefined && this.tree.size - this.ownCount >= this.messagesMax) return false
+    return growth <= 0 || this.bytes + growth <= this.bytesMax
+  }
+
   private keep(topic: string, message: Message): void {
     const present = this.tree.get(topic)
-    this.bytes += sizeOf(message) - (present === undefined ? 0 : sizeOf(present))
+    if (!isOwn(topic)) this.bytes += sizeOf(message) - (present === undefined ? 0 : sizeOf(present))
+    else if (present === undefined) this.ownCount++
     this.tree.set(topic, message)
     if (message.expiresAtMs > 0) this.expiring.add(topic)
     else this.expiring.delete(topic)
   }
 
   private drop(topic: string, message: Message): void {
-    this.bytes -= sizeOf(message)
+    if (isOwn(topic)) this.ownCount--
+    else this.bytes -= sizeOf(message)
     this.tree.delete(topic)
     this.expiring.delete(topic)
   }
 
   private write(topic: string, message: Message | undefined): void {
-    if (this.changed.size === 0) this.store.commit.mark(this)
+    if (isOwn(topic)) return
+    const { commit, durability } = this.store
+    if (this.changed.size === 0) commit.mark(this)
     this.changed.set(topic, message)
+    if (durability !== 'memory') this.changedEpoch = commit.formingEpoch
   }
 
   private isLive(message: Message): boolean {
@@ -129,6 +141,10 @@ export class Retained {
       this.sweepLater()
     })
   }
+}
+
+function isOwn(topic: string): boolean {
+  return topic.startsWith('$SYS/')
 }
 
 function sizeOf(message: Message): number {

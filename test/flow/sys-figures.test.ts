@@ -37,3 +37,14 @@ test('$SYS counts the connections that had to wait because too many came at once
   late.sendConnect({ clientId: 'late' })
   await late.expect('connack', { reasonCode: 0 })
 })
+
+test('$SYS takes nothing of the room for retained messages, and needs none of it', async ({ start }) => {
+  const world = await start({ sys, limits: { retainedMessagesMax: 1, retainedBytesMax: 20 } })
+  const client = await world.connect({ version: 5, clientId: 'client' })
+  expect(await client.publish('a', 'x'.repeat(19), { qos: 1, retain: true })).toMatchObject({ reasonCode: 0x10 })
+  expect(await client.publish('b', 'x', { qos: 1, retain: true })).toMatchObject({ reasonCode: 0x97 })
+  await client.subscribe('$SYS/broker/heap/queues')
+  await client.receive({ payload: '0', retain: true })
+  expect(await client.publish('a', '', { qos: 1, retain: true })).toMatchObject({ reasonCode: 0x10 })
+  expect(world.broker.retained.bytes).toBe(0)
+})
