@@ -14,6 +14,7 @@ import { SysTopics } from './broker/sys-topics.ts'
 import type { Config } from './config/schema.ts'
 import { ConnectRate } from './listener/connect-rate.ts'
 import { ConnectionLimit } from './listener/connection-limit.ts'
+import { descriptorShortage } from './listener/descriptors.ts'
 import type { Listener } from './listener/listener.ts'
 import { StreamTransport } from './listener/stream-transport.ts'
 import type { Transport } from './listener/transport.ts'
@@ -25,6 +26,7 @@ import { Flusher } from './session/mqtt/outbox.ts'
 import { MqttSessionPort } from './session/mqtt/session-port.ts'
 import { ReadingTurn } from './session/mqtt/reading-turn.ts'
 import { Sessions } from './session/mqtt/sessions.ts'
+import { PENDING_BYTES_MAX } from './store/group-commit.ts'
 import { damaged } from './store/level/folder-errors.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
@@ -49,8 +51,10 @@ export function packageVersion(): string {
 }
 
 /** For the command line: a broker by its configuration. */
-export function startSluice(config: Config, log: Log): Promise<Broker> {
-  return compose({ config, log })
+export async function startSluice(config: Config, log: Log): Promise<Broker> {
+  const broker = await compose({ config, log })
+  warnOfShortage(config, log)
+  return broker
 }
 
 /**
@@ -157,9 +161,11 @@ function assemble(
   authenticators: readonly EnhancedAuthenticator[] = [],
 ): { sessions: Sessions; backlogs: GroupBacklogs } {
   const { router, store } = broker
-  const { queuedMessagesMax, queuedBytesMax, queueMemoryBytesMax } = broker.config.limits
+  const { queueMemoryBytesMax } = broker.config.limits
   store.queueMemory.bytesMax = queueMemoryBytesMax
-  const backlogs = new GroupBacklogs(store, { messagesMax: queuedMessagesMax, bytesMax: queuedBytesMax })
+  // What waits for the disk is memory too, and publishers are held back before their messages are refused.
+  store.commit.pendingBytesMax = Math.min(PENDING_BYTES_MAX, queueMemoryBytesMax / 8)
+  const backlogs = new GroupBacklogs(broker)
   router.openBacklog = (shareName, filter) =>
     backlogs.open(shareName, filter, () => router.sharedGroup(shareName, filter))
   const context = {
@@ -200,29 +206,52 @@ function watchStore(broker: Broker, changed: () => void = () => {}): void {
 }
 
 /** Counts refused connections, and tells of them once a second at most: whoever brings so many could fill the disk. */
-function refusalReport({ clock, counters, log }: Broker): (address: string, limit: string) => void {
+function refusalReport({ clock, counters, log }: Broker): (fields: object, text: string) => void {
   let toldAtMs = 0
-  return (address, limit) => {
+  return (fields, text) => {
     counters.connectionsRefused++
     const now = clock.now()
     if (now - toldAtMs < 1000) return
     toldAtMs = now
-    log.warn({ address, limit, refused: counters.connectionsRefused }, 'closed a connection: there are too many')
+    log.warn({ ...fields, refused: counters.connectionsRefused }, text)
   }
+}
+
+/** As many connections as the configuration allows, or as there are descriptors for. */
+function connectionLimit({ config }: Broker, report: (fields: object, text: string) => void): ConnectionLimit {
+  const { connectionsMax, connectionsPerAddressMax } = config.limits
+  const shortage = descriptorShortage(connectionsMax)
+  return new ConnectionLimit(shortage?.connections ?? connectionsMax, {
+    name: shortage === undefined ? 'connectionsMax' : 'open files',
+    perAddressMax: connectionsPerAddressMax,
+    onRefused: (address, limit) => report({ address, limit }, 'closed a connection: there are too many'),
+  })
+}
+
+function warnOfShortage({ limits, mqtt, http }: Config, log: Log): void {
+  const { connectionsMax } = limits
+  const shortage = mqtt.enabled || http.enabled ? descriptorShortage(connectionsMax) : undefined
+  if (shortage === undefined) return
+  const { connections, openFilesMax } = shortage
+  log.warn(
+    { connections, connectionsMax, openFilesMax },
+    `no more than ${connections} connections at once, and not ${connectionsMax} as limits.connectionsMax says: ` +
+      `this process may open ${openFilesMax} files; raise that (ulimit -n, LimitNOFILE of systemd) or lower the limit`,
+  )
 }
 
 // Loaded when asked for: a broker without WebSocket starts faster and smaller.
 async function listen(broker: Broker, listeners: Listener[]): Promise<void> {
   const { mqtt, http, limits } = broker.config
-  const limit = new ConnectionLimit(limits.connectionsMax, {
-    perAddressMax: limits.connectionsPerAddressMax,
-    onRefused: refusalReport(broker),
-  })
+  if (!mqtt.enabled && !http.enabled) return
+  const report = refusalReport(broker)
+  const onFault = (err: Error): void => report({ err }, 'the system could not hand over a connection')
+  const limit = connectionLimit(broker, report)
   const rate = new ConnectRate(limits.connectsPerSecondMax, broker.clock, () => broker.counters.connectionsDelayed++)
   const accept = (transport: Transport): void => void broker.accept(transport, transport.request)
   if (mqtt.enabled) {
     const { listenTcp } = await import('./listener/tcp.ts')
-    listeners.push(await listenTcp({ host: mqtt.host, port: mqtt.port, limit, rate, accept }))
+    listeners.push(await listenTcp({ host: mqtt.host, port: mqtt.port, limit, rate, onFault, accept }))
   }
   if (http.enabled) {
     const { listenWebSocket } = await import('./listener/web-socket.ts')
@@ -232,7 +261,9 @@ async function listen(broker: Broker, listeners: Listener[]): Promise<void> {
         port: http.port,
         limit,
         rate,
+        onFault,
         accept,
+        connectTimeoutMs: broker.connectTimeout,
         messageBytesMax: limits.packetBytesMax,
         earlyMessageBytesMax: limits.connectPacketBytesMax,
       }),

@@ -120,6 +120,7 @@ export class Broker extends Aedes {
     const { limits } = parts.config
     this.connectTimeout = options.connectTimeout ?? limits.connectTimeoutMs
     this.drainTimeoutMs = options.drainTimeout ?? 0
+    if (options.maxInflightInbound === undefined) this.maxInflightInbound = limits.inflightMessagesMax
     if (options.maxTopicLevels === undefined) this.maxTopicLevels = limits.topicLevelsMax
     this.lifeSignPrefix = `$SYS/${this.id}/`
   }

@@ -20,6 +20,7 @@ export class SysTopics {
   private readonly latest = new Map<string, string>()
   private timer: unknown
   private isRunning = false
+  private residentBytes = 0
 
   constructor(broker: Broker, sessions: SessionFigures) {
     this.broker = broker
@@ -86,11 +87,20 @@ export class SysTopics {
       ['store/messages/bytes', retained.bytes],
       ['store/commits', store.commit.committedEpoch],
       ...this.storeFigures(),
-      ['heap/current', process.memoryUsage().rss],
+      ['heap/current', this.measureResident()],
       ['heap/queues', store.queueMemory.bytes],
       ['heap/connections', broker.connectionMemory.bytes],
     ]
     for (const [topic, value] of figures) this.set(topic, String(value))
+  }
+
+  private measureResident(): number {
+    try {
+      this.residentBytes = process.memoryUsage.rss()
+    } catch {
+      // Node reads it from a file, and when the process has no descriptor left the latest figure stays.
+    }
+    return this.residentBytes
   }
 
   private storeFigures(): [topic: string, value: number][] {

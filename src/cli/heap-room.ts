@@ -1,5 +1,5 @@
 import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
-import { setFlagsFromString } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 
 const ROOM_BYTES = 96 * 1024 * 1024
 // What V8 lets the heap grow by at most, of what was alive.
@@ -19,7 +19,8 @@ interface CollectionEntry extends PerformanceEntry {
  */
 export function giveHeapRoom(): void {
   const adapt = (): void => {
-    const percent = Math.floor((ROOM_BYTES / process.memoryUsage().heapUsed) * 100)
+    // Not process.memoryUsage(), which opens a file and throws when the process has no descriptor left.
+    const percent = Math.floor((ROOM_BYTES / getHeapStatistics().used_heap_size) * 100)
     // 0: as V8 thinks best.
     setFlagsFromString(`--heap-growing-percent=${percent > PERCENT_OF_V8 ? Math.min(percent, PERCENT_MAX) : 0}`)
   }

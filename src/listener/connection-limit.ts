@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net'
 
-/** The key of the configuration that a refused connection was too many for. */
-export type ConnectionLimitName = 'connectionsMax' | 'connectionsPerAddressMax'
+/** What a refused connection was too many for: a key of the configuration, or the open files of the process. */
+export type ConnectionLimitName = 'connectionsMax' | 'connectionsPerAddressMax' | 'open files'
 
 export interface ConnectionLimitOptions {
+  /** What sets the limit of all connections; `connectionsMax` when left out. */
+  readonly name?: ConnectionLimitName
   /** Open connections from one address; none: as many as in all. */
   readonly perAddressMax?: number
   readonly onRefused?: (address: string, name: ConnectionLimitName) => void
@@ -15,12 +17,14 @@ export class ConnectionLimit {
   open = 0
   /** Connections closed at once because there were too many. */
   refused = 0
+  private readonly name: ConnectionLimitName
   private readonly perAddressMax: number
   private readonly onRefused: (address: string, name: ConnectionLimitName) => void
   private readonly byAddress = new Map<string, number>()
 
   constructor(max: number, options: ConnectionLimitOptions = {}) {
     this.max = max
+    this.name = options.name ?? 'connectionsMax'
     this.perAddressMax = options.perAddressMax ?? max
     this.onRefused = options.onRefused ?? (() => {})
   }
@@ -28,7 +32,7 @@ export class ConnectionLimit {
   /** False: one too many. What is taken is to be given back. */
   take(address: string): boolean {
     const fromThere = this.byAddress.get(address) ?? 0
-    if (this.open >= this.max) return this.refuse(address, 'connectionsMax')
+    if (this.open >= this.max) return this.refuse(address, this.name)
     if (fromThere >= this.perAddressMax) return this.refuse(address, 'connectionsPerAddressMax')
     this.open++
     this.byAddress.set(address, fromThere + 1)

@@ -11,6 +11,8 @@ export interface ListenerOptions {
   readonly limit: ConnectionLimit
   /** None: connections begin at once. */
   readonly rate?: ConnectRate
+  /** The system could not hand over a connection; the listener goes on. */
+  readonly onFault: (error: Error) => void
   /** Gets each new client; calls `transport.start` before it returns. */
   readonly accept: (transport: Transport) => void
 }
@@ -30,12 +32,15 @@ export interface Listener {
 const BACKLOG = 65_535
 
 /** Binds `server`; resolves to the actual port. Throws SluiceError that says what is in the way. */
-export async function bind(server: Server, host: string, port: number, portFlag: string): Promise<number> {
+export async function bind(server: Server, options: ListenerOptions, portFlag: string): Promise<number> {
+  const { host, port, onFault } = options
   await new Promise<void>((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException): void => reject(listenError(error, host, port, portFlag))
     server.once('error', fail)
     server.listen({ host, port, backlog: BACKLOG }, () => {
       server.off('error', fail)
+      // An error that nobody listens to would end the process.
+      server.on('error', onFault)
       resolve()
     })
   })

@@ -15,7 +15,7 @@ export async function listenTcp(options: ListenerOptions): Promise<Listener> {
     if (rate === undefined) accept(transport)
     else rate.admit(socket, () => accept(transport))
   })
-  const port = await bind(server, host, options.port, '--mqtt-port')
+  const port = await bind(server, options, '--mqtt-port')
   return {
     url: `mqtt://${authority(host, port)}`,
     stop: () => void server.close(),

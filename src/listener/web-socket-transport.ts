@@ -11,6 +11,7 @@ type Underneath = Duplex & { [kTransport]?: WebSocketTransport; remoteAddress?: 
 const FRAME_HEADER_BYTES_MAX = 14
 const CLOSE_UNSUPPORTED_DATA = 1003
 const CLOSE_TOO_BIG = 1009
+const TOO_LARGE = 'too large a message before CONNECT'
 
 // One function for all connections instead of closures for each.
 function onMessage(this: Carrier, data: WebSocket.RawData, isBinary: boolean): void {
@@ -47,13 +48,15 @@ export class WebSocketTransport implements Transport {
   /** Bytes since the last whole message, which ws keeps in memory; NaN: a message ended in the present chunk. */
   private gathered = 0
   private readonly earlyBytesMax: number
+  /** Until admit(). */
+  private early = true
 
   /** `earlyBytesMax` bounds a message until admit(); afterwards the `maxPayload` of the server does. */
   constructor(socket: WebSocket, request: IncomingMessage, earlyBytesMax: number) {
     this.socket = socket
     this.conn = request.socket
     this.request = request
-    this.earlyBytesMax = earlyBytesMax + FRAME_HEADER_BYTES_MAX
+    this.earlyBytesMax = earlyBytesMax
     ;(socket as Carrier)[kTransport] = this
     ;(this.conn as Underneath)[kTransport] = this
     // No copy to join fragments: an MQTT packet may be cut anywhere anyway.
@@ -97,6 +100,7 @@ export class WebSocketTransport implements Transport {
   }
 
   admit(): void {
+    this.early = false
     this.conn.off('data', onEarlyData)
   }
 
@@ -117,14 +121,18 @@ export class WebSocketTransport implements Transport {
       this.refuse(CLOSE_UNSUPPORTED_DATA, 'a text message came over WebSocket, MQTT takes binary ones only')
       return
     }
+    if (this.early && sizeOf(fragments) > this.earlyBytesMax) {
+      this.refuse(CLOSE_TOO_BIG, TOO_LARGE)
+      return
+    }
     this.gathered = Number.NaN
     for (const fragment of fragments) if (!this.ended) this.handler?.data(fragment)
   }
 
   arrived(bytes: number): void {
     this.gathered = Number.isNaN(this.gathered) ? 0 : this.gathered + bytes
-    if (this.gathered <= this.earlyBytesMax || this.ended) return
-    this.refuse(CLOSE_TOO_BIG, 'too large a message before CONNECT')
+    if (this.gathered <= this.earlyBytesMax + FRAME_HEADER_BYTES_MAX || this.ended) return
+    this.refuse(CLOSE_TOO_BIG, TOO_LARGE)
     // ws would go on gathering it.
     this.socket.pause()
   }
@@ -161,4 +169,8 @@ export class WebSocketTransport implements Transport {
     this.draining = false
     this.handler?.drained()
   }
+}
+
+function sizeOf(fragments: readonly Buffer[]): number {
+  return fragments.reduce((bytes, { length }) => bytes + length, 0)
 }

@@ -10,7 +10,14 @@ const PATH = '/mqtt'
 // MQTT-6.0.0-3 names `mqtt`; clients of version 3.1 say `mqttv3.1`.
 const SUBPROTOCOLS = ['mqtt', 'mqttv3.1']
 
+// Between two requests that are answered and do not become a WebSocket.
+const KEEP_ALIVE_MS = 5_000
+// How often Node looks for requests that take too long.
+const TIMEOUT_CHECK_MS = 1000
+
 export interface WebSocketListenerOptions extends ListenerOptions {
+  /** How long a connection may take to ask for the upgrade. */
+  readonly connectTimeoutMs: number
   /** Largest message; packets may be cut over several messages and several may share one. */
   readonly messageBytesMax: number
   /** Largest message until `Transport.admit()`. */
@@ -19,7 +26,7 @@ export interface WebSocketListenerOptions extends ListenerOptions {
 
 /** Listens for HTTP; a WebSocket at /mqtt carries MQTT. */
 export async function listenWebSocket(options: WebSocketListenerOptions): Promise<Listener> {
-  const { host, limit, rate, accept, messageBytesMax, earlyMessageBytesMax } = options
+  const { host, limit, rate, accept, connectTimeoutMs, messageBytesMax, earlyMessageBytesMax } = options
   const sockets = new OpenSockets(limit)
   const upgrader = new WebSocketServer({
     noServer: true,
@@ -28,7 +35,13 @@ export async function listenWebSocket(options: WebSocketListenerOptions): Promis
     maxPayload: messageBytesMax,
     handleProtocols: (offered) => SUBPROTOCOLS.find((name) => offered.has(name)) ?? false,
   })
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 10_000, keepAliveTimeout: 5_000 }, answer)
+  const timeouts = {
+    headersTimeout: connectTimeoutMs,
+    requestTimeout: connectTimeoutMs,
+    connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, connectTimeoutMs),
+    keepAliveTimeout: Math.min(KEEP_ALIVE_MS, connectTimeoutMs),
+  }
+  const server = createServer(timeouts, answer)
   server.on('connection', (socket) => sockets.add(socket))
   server.on('upgrade', (request, socket, head) => {
     const refusal = whyNot(request)
@@ -43,7 +56,7 @@ export async function listenWebSocket(options: WebSocketListenerOptions): Promis
     if (rate === undefined) upgrade()
     else rate.admit(request.socket, upgrade)
   })
-  const port = await bind(server, host, options.port, '--http-port')
+  const port = await bind(server, options, '--http-port')
   return {
     url: `ws://${authority(host, port)}${PATH}`,
     stop: () => void server.close(),

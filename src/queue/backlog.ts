@@ -70,6 +70,12 @@ export class Backlog {
     return bytes
   }
 
+  get unacknowledgedBytes(): number {
+    let bytes = 0
+    for (const fifo of this.fifos) bytes += fifo.unacknowledgedBytes
+    return bytes
+  }
+
   get loading(): boolean {
     return this.fifos.some((fifo) => fifo.loading)
   }

@@ -294,7 +294,7 @@ export class Queue implements Destination {
       let left = PUMP_MAX
       for (; left > 0 && !this.deleted; left--) {
         // What is handed out cannot be given back to the disk.
-        this.isHeld = memory.bytes >= memory.bytesMax && this.unacknowledged.size > 0
+        this.isHeld = memory.holdsBack(this.contents.backlog.unacknowledgedBytes)
         const consumer = this.isHeld ? undefined : this.dispatcher.pick()
         const entry = consumer === undefined ? undefined : this.contents.next(true)
         if (consumer === undefined || entry === undefined) break

@@ -8,6 +8,11 @@ export interface GroupMember extends Destination {
   readonly ready: boolean
   /** The session outlives its connection. One that does not leaves the group with its connection. */
   readonly durable: boolean
+  /**
+   * Whether its own queue takes the message, asked when it is ready: `offer` does not ask again. If not, the member
+   * calls `drain` when there is room. `isHeld`: the group holds the message already, or another member.
+   */
+  hasRoomFor(message: Message, isHeld: boolean): boolean
 }
 
 /** Messages that no member could take yet, oldest first. */
@@ -15,12 +20,19 @@ export interface GroupBacklog {
   /** By which a member's stored messages name the group, over restarts too; 0: nothing is stored. */
   readonly id: number
   readonly count: number
-  /** False: the backlog is full. */
-  push(message: Message): boolean
-  /** Undefined: none is at hand; `drainReady()` is to be called when that changes. */
-  shift(): Message | undefined
-  /** What a member gave back, in its order: before everything that has never left. Returns how many it had room for. */
-  putBack(messages: readonly Message[]): number
+  /** Messages that were lost because there were too many. */
+  readonly dropped: number
+  /** Where it is full, loses the message or older ones, or sets `message.refusal`. */
+  push(message: Message): void
+  /** The next message; undefined: none is at hand, and `drainReady()` is to be called when that changes. */
+  peek(): Message | undefined
+  /** Takes out what `peek` has answered. */
+  shift(): void
+  /**
+   * What a member gave back, in its order: before everything that has never left. Is never refused: these messages were
+   * within the limits of their member's queue, and their publishers have been told that they are safe.
+   */
+  putBack(messages: readonly Message[]): void
   /** The group is gone, and its messages with it. */
   destroy(): void
 }
@@ -43,7 +55,7 @@ export class SharedGroup implements Destination {
   private readonly deliveries = new Map<GroupMember, SharedDelivery>()
   private readonly members: SharedDelivery[] = []
   private turn = 0
-  private droppedCount = 0
+  private unkeptCount = 0
 
   /** Without a backlog, what nobody can take at once is dropped. */
   constructor(shareName: string, filter: string, backlog: GroupBacklog | undefined) {
@@ -70,9 +82,9 @@ export class SharedGroup implements Destination {
     return this.backlog?.count ?? 0
   }
 
-  /** Messages that no member could take and that were not to be kept. */
+  /** Messages that no member could take and that were not to be kept, or were too many. */
   get dropped(): number {
-    return this.droppedCount
+    return this.unkeptCount + (this.backlog?.dropped ?? 0)
   }
 
   /** Adds a member, or replaces its subscription; true: it is new. */
@@ -97,39 +109,37 @@ export class SharedGroup implements Destination {
   }
 
   offer(message: Message): void {
-    if (this.backlogCount === 0) {
-      const ready = this.nextReady(undefined)
-      if (ready !== undefined) {
-        ready.destination.offer(message, ready)
-        return
-      }
+    const isFirst = this.backlogCount === 0
+    const taker = isFirst ? this.nextTaker(message, false, undefined) : undefined
+    if (taker !== undefined) {
+      taker.destination.offer(message, taker)
+      return
     }
-    if (message.qos === 0) this.droppedCount++
-    else if (this.keeps()) {
-      if (this.backlog?.push(message) === false) this.droppedCount++
-    } else this.droppedCount++
+    if (message.qos === 0 || !this.keeps()) {
+      this.unkeptCount++
+      return
+    }
+    this.backlog?.push(message)
+    // A member that had no memory for it has nothing to wait for: now it is stored.
+    if (isFirst) this.drainReady()
   }
 
-  /** Hands the backlog to a member for as long as it stays ready: called when it connects and when it acknowledges. */
+  /** Hands the backlog to a member for as long as it has room: called when it connects and when it acknowledges. */
   drain(member: GroupMember): void {
     const delivery = this.deliveries.get(member)
-    if (delivery === undefined || this.backlog === undefined) return
-    while (member.ready && this.backlog.count > 0) {
-      const message = this.backlog.shift()
-      if (message === undefined) return
+    const { backlog } = this
+    if (delivery === undefined || backlog === undefined) return
+    while (member.ready && backlog.count > 0) {
+      const message = backlog.peek()
+      if (message === undefined || !takes(delivery, message, true)) return
+      backlog.shift()
       member.offer(message, delivery)
     }
   }
 
-  /** Hands the backlog to whichever members are ready: called when the backlog has loaded messages. */
+  /** Hands the backlog to whichever members have room: called when the backlog has loaded messages. */
   drainReady(): void {
-    while (this.backlogCount > 0) {
-      const ready = this.nextReady(undefined)
-      if (ready === undefined) return
-      const message = this.backlog?.shift()
-      if (message === undefined) return
-      ready.destination.offer(message, ready)
-    }
+    this.drainExcept(undefined)
   }
 
   /**
@@ -139,14 +149,22 @@ export class SharedGroup implements Destination {
    */
   reoffer(messages: readonly Message[], leaving: GroupMember): void {
     let taken = 0
-    for (; taken < messages.length; taken++) {
-      const ready = this.nextReady(leaving)
-      if (ready === undefined) break
-      ready.destination.offer(messages[taken] as Message, ready)
+    if (this.backlogCount === 0) {
+      for (; taken < messages.length; taken++) {
+        const message = messages[taken] as Message
+        const taker = this.nextTaker(message, true, leaving)
+        if (taker === undefined) break
+        taker.destination.offer(message, taker)
+      }
     }
-    const left = messages.slice(taken)
+    if (taken === messages.length) return
+    if (this.backlog === undefined) {
+      this.unkeptCount += messages.length - taken
+      return
+    }
     // Even where every member asks for QoS 0 by now: these were promised to somebody who asked for more.
-    this.droppedCount += left.length - (this.backlog?.putBack(left) ?? 0)
+    this.backlog.putBack(taken === 0 ? messages : messages.slice(taken))
+    this.drainExcept(leaving)
   }
 
   /** Called when the last member has left. */
@@ -154,8 +172,22 @@ export class SharedGroup implements Destination {
     this.backlog?.destroy()
   }
 
-  private nextReady(except: GroupMember | undefined): SharedDelivery | undefined {
-    return this.next((delivery) => delivery.destination !== except && delivery.destination.ready)
+  private drainExcept(except: GroupMember | undefined): void {
+    const { backlog } = this
+    if (backlog === undefined) return
+    while (backlog.count > 0 && this.hasReady(except)) {
+      const message = backlog.peek()
+      const taker = message === undefined ? undefined : this.nextTaker(message, true, except)
+      if (message === undefined || taker === undefined) return
+      backlog.shift()
+      taker.destination.offer(message, taker)
+    }
+  }
+
+  /** Whether it is worth reading what waits: that may have to come from disk. */
+  private hasReady(except: GroupMember | undefined): boolean {
+    for (const { destination } of this.members) if (destination !== except && destination.ready) return true
+    return false
   }
 
   /** Whether messages may wait: behind others, or for a member that comes back or has room again. */
@@ -165,14 +197,19 @@ export class SharedGroup implements Destination {
     return this.members.some((delivery) => delivery.qos > 0)
   }
 
-  private next(fits: (delivery: SharedDelivery) => boolean): SharedDelivery | undefined {
+  private nextTaker(message: Message, isHeld: boolean, except: GroupMember | undefined): SharedDelivery | undefined {
     const { members } = this
     for (let i = 0; i < members.length; i++) {
       const place = this.turn < members.length ? this.turn : 0
       const delivery = members[place] as SharedDelivery
       this.turn = place + 1
-      if (fits(delivery)) return delivery
+      if (delivery.destination !== except && takes(delivery, message, isHeld)) return delivery
     }
     return undefined
   }
+}
+
+/** What goes out at QoS 0 needs no room in the member's queue. */
+function takes({ destination, qos }: SharedDelivery, message: Message, isHeld: boolean): boolean {
+  return destination.ready && (qos === 0 || message.qos === 0 || destination.hasRoomFor(message, isHeld))
 }

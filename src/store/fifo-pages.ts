@@ -19,6 +19,9 @@ export interface PageHost extends PinHost {
 // Many queues that drain at once have a page each, and all of it should be gone before the next young collection.
 const LOAD_ENTRIES = 256
 const LOAD_BYTES_MIN = 64 * 1024
+// A millisecond of reading, at any rate at which messages leave.
+const LOW_WATER_BYTES_MAX = 96 * 1024
+const LOW_WATER_ENTRIES = 192
 const LOAD_RETRY_MS = 1_000
 
 /**
@@ -59,7 +62,15 @@ export class FifoPages implements Waiter {
     this.wait()
   }
 
-  /** The window runs low: continues it from memory at once, or from disk soon. */
+  /** Refills the window before it is empty, not long before: what waits there long becomes expensive garbage. */
+  lookAhead(): void {
+    if (!this.active) return
+    const { ready, windowBytes } = this.host
+    if (ready.length < LOW_WATER_ENTRIES && ready.bytes < Math.min(windowBytes >>> 1, LOW_WATER_BYTES_MAX))
+      this.refill()
+  }
+
+  /** Continues the window from memory at once, or from disk soon. */
   refill(): void {
     if (this.loading || this.closed) return
     if (this.gapCount > 0) void this.load()
@@ -136,7 +147,7 @@ export class FifoPages implements Waiter {
   private async load(): Promise<void> {
     this.loading = true
     const { gapFrom, gapTo } = this
-    const bytesMax = Math.max(this.host.windowBytes >>> 1, LOAD_BYTES_MIN)
+    const bytesMax = Math.max(this.host.windowBytes >>> 1, this.store.queueMemory.short ? 1 : LOAD_BYTES_MIN)
     let rows: StoredEntry[]
     this.storage.blocks.freeze()
     try {

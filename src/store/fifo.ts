@@ -2,28 +2,15 @@ import type { Message } from '../message/message.ts'
 import { EntryList } from './entry-list.ts'
 import { type EntryOwner, entrySize, FifoEntry, SETTLED_BYTES } from './fifo-entry.ts'
 import type { LowestSeq } from './fifo-head.ts'
+import type { FifoOptions } from './fifo-options.ts'
 import { FifoPages, type PageHost } from './fifo-pages.ts'
 import { FifoStorage, SETTLED_MESSAGE } from './fifo-storage.ts'
 import { sweepEntries } from './fifo-sweep.ts'
 import type { PagedQueue, QueueMemory } from './queue-memory.ts'
 import type { Store } from './store.ts'
 
-export interface FifoOptions {
-  /** False: nothing is ever stored, all of it is in memory. Always so in a store of durability `memory`. */
-  readonly durable: boolean
-  /** Entries at most, those handed out included. */
-  readonly messagesMax: number
-  /** Bytes at most (topic, properties, payload and 64 for each entry), those handed out included. */
-  readonly bytesMax: number
-  /** About how many bytes of ready entries stay in memory; the rest waits on disk. */
-  readonly windowBytes: number
-}
-
 // Each message that waits for its commit may keep the whole chunk that it was read in.
 const CHUNKS_PENDING_BYTES_MAX = 256 * 1024
-// A millisecond of reading, at any rate at which messages leave.
-const LOW_WATER_BYTES_MAX = 96 * 1024
-const LOW_WATER_ENTRIES = 192
 
 const nothing = (): void => {}
 const NONE: readonly number[] = []
@@ -102,12 +89,6 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
     return memory.short && window > memory.shortWindowBytes ? memory.shortWindowBytes : window
   }
 
-  // What is loaded far ahead of its turn only lives long enough to become expensive garbage.
-  private get runsLow(): boolean {
-    const { ready } = this
-    return ready.length < LOW_WATER_ENTRIES && ready.bytes < Math.min(this.windowBytes >>> 1, LOW_WATER_BYTES_MAX)
-  }
-
   /** A smaller window while nobody is connected: what is committed leaves memory. */
   set windowBytes(bytes: number) {
     this.window = bytes
@@ -119,9 +100,13 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
    * on disk first. `mark` is free for the owner, 32 bits; up to 255 identifiers are stored.
    */
   push(message: Message, mark: number, identifiers: readonly number[] = NONE): FifoEntry | undefined {
+    return this.hasRoomFor(message) ? this.pushPastLimits(message, mark, identifiers) : undefined
+  }
+
+  /** The same whatever the limits say, for a message that the broker holds already or makes room for afterwards. */
+  pushPastLimits(message: Message, mark: number, identifiers: readonly number[] = NONE): FifoEntry | undefined {
+    if (this.destroyed) return undefined
     const size = entrySize(message)
-    if (this.count >= this.messagesMax || this.bytes + size > this.bytesMax || this.destroyed) return undefined
-    if (!this.memory.hasRoomFor(message, size)) return undefined
     this.memory.take(message)
     // What is written soon gets its bytes then, and what is acknowledged before needs none.
     if (!this.durable || this.store.commit.pendingBytes > CHUNKS_PENDING_BYTES_MAX) message.own()
@@ -151,6 +136,25 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
     return this.count < this.messagesMax && this.bytes + entrySize(message) <= this.bytesMax
   }
 
+  /** Whether `push` would take the message now. */
+  hasRoomFor(message: Message): boolean {
+    if (!this.fits(message)) return false
+    // What goes to disk does not stay in memory, as long as the disk takes it.
+    const { commit } = this.store
+    if (this.durable && commit.failure === undefined && commit.pendingBytes < commit.pendingBytesMax) return true
+    return this.memory.hasRoomFor(message, entrySize(message))
+  }
+
+  /** It holds more than its limits allow: `dropOldest` until it does not, as soon as the oldest is in memory. */
+  get isOverfull(): boolean {
+    return this.count > this.messagesMax || this.bytes > this.bytesMax
+  }
+
+  /** Bytes of the entries that are handed out. */
+  get unacknowledgedBytes(): number {
+    return this.inFlight.bytes
+  }
+
   /** Hands out the ready entry with the lowest number; undefined: none, or `loading`. */
   next(): FifoEntry | undefined {
     const entry = this.peek()
@@ -160,7 +164,7 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
     if (entry.seq > this.handedOutSeq) this.handedOutSeq = entry.seq
     if (this.durable) this.storage.head.handedOut(this, this.store.commit)
     this.used = true
-    if (this.pages.active && this.runsLow) this.pages.refill()
+    this.pages.lookAhead()
     return entry
   }
 
@@ -175,7 +179,7 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
     this.memory.give(entry.message)
     if (!this.durable) return
     this.storage.erase(entry)
-    if (this.pages.active && this.runsLow) this.pages.refill()
+    this.pages.lookAhead()
   }
 
   /** An entry that was handed out is ready again, at its old place, and marked as redelivered unless told otherwise. */
@@ -233,7 +237,7 @@ export class Fifo implements EntryOwner, PageHost, LowestSeq, PagedQueue {
 
   /**
    * Removes the oldest entry that was never handed out, and answers it; undefined: there is none in memory. With
-   * entries on disk only, loading begins, and the caller has to refuse the new message instead.
+   * entries on disk only, `loading` begins, and `onReady` follows.
    */
   dropOldest(): FifoEntry | undefined {
     this.peek()

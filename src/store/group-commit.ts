@@ -28,7 +28,7 @@ const RETRY_MS_MAX = 5_000
 const BATCH_OPERATIONS_MAX = 20_000
 const BATCH_BYTES_MAX = 8 * 1024 * 1024
 // Several batches, so that what came and went meanwhile is left out before anybody has to wait.
-const PENDING_BYTES_MAX = 32 * 1024 * 1024
+export const PENDING_BYTES_MAX = 32 * 1024 * 1024
 // When thousands of clients come back together, one commit is what all of them wait for: others get their turn in between.
 const WAITERS_IN_A_TURN = 500
 // About what a change costs in memory besides its key and value.
@@ -45,6 +45,8 @@ export class GroupCommit {
   /** Called once when writing begins to fail, and once when it works again. */
   onFailure: (error: Error) => void = () => {}
   onRecovery: () => void = () => {}
+  /** From so many bytes on that are not durable yet the commit is `congested`. */
+  pendingBytesMax = PENDING_BYTES_MAX
 
   private readonly backend: Backend
   private readonly clock: Clock
@@ -94,7 +96,7 @@ export class GroupCommit {
    * for a commit first.
    */
   get congested(): boolean {
-    return this.writing !== undefined && this.pendingBytes >= PENDING_BYTES_MAX
+    return this.writing !== undefined && this.pendingBytes >= this.pendingBytesMax
   }
 
   /** About how much memory is taken by what is not durable yet. */

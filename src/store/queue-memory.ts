@@ -11,8 +11,9 @@ export interface PagedQueue {
   pageOut(keepBytes: number): boolean
 }
 
-/** What a queue that somebody takes from may keep while memory is short. */
+/** What a queue that somebody takes from may keep while memory is short, unless there are very many of them. */
 const SHORT_WINDOW_BYTES = 64 * 1024
+const SHORT_WINDOW_BYTES_MIN = 1024
 // Bounds the work of one turn of the event loop.
 const QUEUES_PER_TURN = 1000
 
@@ -22,16 +23,18 @@ const QUEUES_PER_TURN = 1000
  *
  * 1. From three quarters of the limit on, queues that nobody takes from leave memory, the longest unused first: what
  *    they hold is on disk and is read again when somebody comes.
- * 2. From seven eighths on, all other queues keep 64 KiB, the longest unused first.
- * 3. At the limit a new message is refused, and the overflow policy of its queue decides.
+ * 2. From seven eighths on, all other queues keep 64 KiB, the longest unused first, and who has as much unacknowledged
+ *    gets nothing more: what is in flight cannot be reclaimed.
+ * 3. At the limit a new message that is not stored is refused, and the overflow policy of its queue decides. So is one
+ *    that is stored, while the disk fails or is far behind.
  *
- * What is in flight or not on disk yet cannot be reclaimed; what is never stored meets the third step only.
+ * Of more queues than fit into a quarter of the last eighth each keeps its share of that.
  */
 export class QueueMemory {
   bytes = 0
   /** The second step is on: no queue fills a window larger than `shortWindowBytes`. */
   short = false
-  readonly shortWindowBytes = SHORT_WINDOW_BYTES
+  shortWindowBytes = SHORT_WINDOW_BYTES
   private max = Number.POSITIVE_INFINITY
   // The longest unused first, as far as the last look at each can tell.
   private readonly queues = new Set<PagedQueue>()
@@ -47,6 +50,12 @@ export class QueueMemory {
 
   hasRoomFor(message: Message, size: number): boolean {
     return this.bytes + (message.holders === 0 ? size : ENTRY_BYTES) <= this.max
+  }
+
+  /** Whether somebody who has so much unacknowledged has to acknowledge before getting more. */
+  holdsBack(unacknowledgedBytes: number): boolean {
+    if (unacknowledgedBytes === 0 || this.bytes <= this.max * 0.875) return false
+    return unacknowledgedBytes >= this.shortWindowBytes || this.bytes >= this.max
   }
 
   /** One more entry holds the message. */
@@ -81,7 +90,9 @@ export class QueueMemory {
     this.pageOut(this.max * 0.75, 0, false)
     if (this.bytes <= this.max * 0.875) return
     this.short = true
-    this.pageOut(this.max * 0.875, SHORT_WINDOW_BYTES, true)
+    const share = this.max / 32 / this.queues.size
+    this.shortWindowBytes = Math.max(SHORT_WINDOW_BYTES_MIN, Math.min(share, SHORT_WINDOW_BYTES))
+    this.pageOut(this.max * 0.875, this.shortWindowBytes, true)
   }
 
   private pageOut(untilBytes: number, keepBytes: number, attended: boolean): void {

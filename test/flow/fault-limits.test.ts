@@ -54,13 +54,23 @@ function userProperties(count: number): [string, string][] {
   return Array.from({ length: count }, (_, index) => ['name', String(index)])
 }
 
+/** A client of version 3 that has sent so many messages of QoS 2 and released none. */
+async function unreleased(world: World, count: number): Promise<RawClient> {
+  const client = await world.connect({ version: 4, clientId: 'older' })
+  for (let packetId = 1; packetId <= count; packetId++) client.sendPublish({ topic: 'b', qos: 2, packetId })
+  for (let packetId = 1; packetId <= count; packetId++) await client.expect('pubrec', { packetId })
+  return client
+}
+
 /** Leaves a session behind, publishes so many messages to it, and returns what it gets. */
-async function queued(world: World, count: number, payload: string): Promise<string[]> {
+async function queued(world: World, count: number, payload: string, last = payload): Promise<string[]> {
   const sleeper = await world.connect(lasting({ ...FIVE, clientId: 'sleeper' }))
   await sleeper.subscribe('a', 1)
   await sleeper.disconnect()
   const publisher = await world.connect({ clientId: 'publisher' })
-  for (let index = 0; index < count; index++) await publisher.publish('a', `${index}${payload}`, { qos: 1 })
+  for (let index = 0; index < count; index++) {
+    await publisher.publish('a', `${index}${index === count - 1 ? last : payload}`, { qos: 1 })
+  }
   await publisher.disconnect()
   const back = await world.connect(lasting({ ...FIVE, clientId: 'sleeper' }))
   const expected = count - world.broker.counters.publishDropped
@@ -71,20 +81,47 @@ async function queued(world: World, count: number, payload: string): Promise<str
 }
 
 /** Five messages are a second's worth; the sixth is not lost, it is read when its time has come. */
-async function heldBack(world: World, payload: Buffer, waitMs: number): Promise<void> {
-  const calm = await world.bystanders()
-  const client = await world.connect(FIVE)
-  for (let index = 0; index < 5; index++) await client.publish('a', payload, { qos: 1 })
+async function heldBack(world: World, payload: (qos: number) => Buffer, waitMs: number): Promise<void> {
   const { counters } = world.broker
-  client.sendPublish({ topic: 'a', qos: 1, packetId: 77, payload })
-  await calm()
-  const before = counters.publishReceived
-  await world.clock.advance(waitMs - 1)
-  await calm()
-  expect(client.received).toEqual([])
-  expect(counters.publishReceived).toBe(before + 1)
-  await world.clock.advance(1)
-  await client.expect('puback', { packetId: 77 })
+  for (const qos of [1, 0]) {
+    const calm = await world.bystanders()
+    const client = await world.connect({ ...FIVE, clientId: `qos ${qos}` })
+    const send = (): unknown => client.sendPublish({ topic: 'a', qos, packetId: 77, payload: payload(qos) })
+    for (let index = 0; index < 5; index++) {
+      const received = counters.publishReceived
+      send()
+      await world.until(() => counters.publishReceived > received)
+    }
+    send()
+    await calm()
+    const before = counters.publishReceived
+    await world.clock.advance(waitMs - 1)
+    await calm()
+    expect(counters.publishReceived).toBe(before + 1)
+    await world.clock.advance(1)
+    await world.until(() => counters.publishReceived === before + 2)
+    for (let index = 0; index < 6 * qos; index++) await client.expect('puback', { packetId: 77 })
+    client.drop()
+  }
+}
+
+/** Publishes packets of QoS 0 with so many bytes each, which go out in the same turn; returns the topics that came. */
+async function inOneTurn(world: World, ...packetBytes: number[]): Promise<string[]> {
+  const client = await world.connect()
+  await client.subscribe('+')
+  const publisher = await world.connectInMemory()
+  const topics = ['a', 'b', 'c']
+  const packets = packetBytes.map((bytes, index) =>
+    publishPacket(4, { topic: topics[index] ?? '', payload: Buffer.alloc(bytes - 6) }),
+  )
+  expect(packets.map(({ length }) => length)).toEqual(packetBytes)
+  const { counters } = world.broker
+  const { publishReceived, publishDropped } = counters
+  publisher.send(...packets)
+  await world.until(() => counters.publishReceived === publishReceived + packets.length)
+  const got = await client.receiveMany(packets.length - (counters.publishDropped - publishDropped))
+  await client.disconnect()
+  return got.map(({ topic }) => topic)
 }
 
 async function overWebSocket(world: World, bytes: number): Promise<WebSocket> {
@@ -142,7 +179,14 @@ const CASES: Record<keyof Limits, LimitCase> = {
   connectPacketBytesMax: {
     limits: { connectPacketBytesMax: 500 },
     at: async (world) => void (await world.connect(filledConnect(500))),
-    past: (world) => closed(world, filledConnect(501)),
+    async past(world) {
+      await closed(world, filledConnect(501))
+      const socket = new WebSocket(world.broker.addresses[1]?.url ?? '', 'mqtt')
+      await once(socket, 'open')
+      socket.send(connectPacket(filledConnect(501)))
+      const [code] = await once(socket, 'close')
+      expect(code).toBe(1009)
+    },
     log: /501/,
   },
   connectTimeoutMs: {
@@ -288,36 +332,41 @@ const CASES: Record<keyof Limits, LimitCase> = {
     async at(world) {
       const will = { topic: 'w'.repeat(10) }
       const client = await world.connect({ ...FIVE, will })
-      expect(await client.subscribe('é'.repeat(5))).toEqual([0])
+      expect(await client.subscribe(['é'.repeat(5), `$share/group/${'f'.repeat(10)}`])).toEqual([0, 0])
       await client.publish('é'.repeat(5), 'x')
       await client.take('publish')
       await client.expectNothing()
     },
     async past(world) {
       const client = await world.connect(FIVE)
-      expect(await client.subscribe(['é'.repeat(6), 'short'])).toEqual([0x8f, 0])
+      expect(await client.subscribe(['é'.repeat(6), `$share/g/${'f'.repeat(11)}`, 'short'])).toEqual([0x8f, 0x8f, 0])
       client.sendPublish({ topic: 'é'.repeat(6) })
       await client.expectDisconnected(0x90)
-      await refusedWith(world, { ...FIVE, will: { topic: 'w'.repeat(11) } }, 0x90)
+      const will = { topic: 'w'.repeat(11) }
+      await refusedWith(world, { ...FIVE, will }, 0x90)
+      await closed(world, { version: 4, will })
     },
-    log: /topic/,
+    log: /broke the protocol.*the topic is longer than 10 bytes/,
   },
   topicLevelsMax: {
     limits: { topicLevelsMax: 3 },
     async at(world) {
       const client = await world.connect({ ...FIVE, will: { topic: 'a/b/c' } })
-      expect(await client.subscribe(['a/+/#', '//'])).toEqual([0, 0])
+      expect(await client.subscribe(['a/+/#', '//', '$share/g/+/+/+'])).toEqual([0, 0, 0])
+      expect(await client.unsubscribe('$share/g/+/+/+')).toEqual([0])
       await client.publish('a/b/c', 'x')
       await client.take('publish')
     },
     async past(world) {
       const client = await world.connect(FIVE)
-      expect(await client.subscribe(['a/+/c/#', 'a'])).toEqual([0x8f, 0])
+      expect(await client.subscribe(['a/+/c/#', '$share/g/a/b/c/d', 'a'])).toEqual([0x8f, 0x8f, 0])
       client.sendPublish({ topic: 'a/b/c/d' })
       await client.expectDisconnected(0x90)
-      await refusedWith(world, { ...FIVE, will: { topic: 'a/b/c/d' } }, 0x90)
+      const will = { topic: 'a/b/c/d' }
+      await refusedWith(world, { ...FIVE, will }, 0x90)
+      await closed(world, { version: 4, will })
     },
-    log: /levels/,
+    log: /broke the protocol.*levels/,
   },
   subscriptionsPerClientMax: {
     limits: { subscriptionsPerClientMax: 2 },
@@ -412,8 +461,19 @@ const CASES: Record<keyof Limits, LimitCase> = {
       await client.subscribe('a', 1)
       for (const packetId of [11, 12, 13]) client.sendPublish({ topic: 'a', qos: 2, packetId })
       for (const packetId of [11, 12, 13]) await client.take('pubrec', { packetId })
+      await unreleased(world, 3)
     },
     async past(world) {
+      const older = await unreleased(world, 3)
+      // Once one is released there is room for another.
+      older.sendAck('pubrel', 1)
+      await older.expect('pubcomp', { packetId: 1 })
+      for (const packetId of [4, 5]) older.sendPublish({ topic: 'b', qos: 2, packetId })
+      await older.expect('pubrec', { packetId: 4 })
+      await older.expectClosed()
+      expect(world.log.about('older').filter(({ level }) => level === 'warn')).toMatchObject([
+        { text: 'closed a connection: too many messages of QoS 2 that are not released', fields: { limit: 3 } },
+      ])
       const client = await world.connect(FIVE)
       await client.subscribe('a', 1)
       const publisher = await world.connect({ ...FIVE, clientId: 'publisher' })
@@ -434,7 +494,7 @@ const CASES: Record<keyof Limits, LimitCase> = {
       for (let index = 0; index < 5; index++) await client.publish('a', 'x', { qos: 1 })
       await world.clock.advance(1000)
     },
-    past: (world) => heldBack(world, Buffer.alloc(1), 200),
+    past: (world) => heldBack(world, () => Buffer.alloc(1), 200),
   },
   publishBytesPerSecondMax: {
     limits: { publishBytesPerSecondMax: 500 },
@@ -444,7 +504,7 @@ const CASES: Record<keyof Limits, LimitCase> = {
       await client.publish('a', Buffer.alloc(99 - 8), { qos: 1 })
       await client.expectNothing()
     },
-    past: (world) => heldBack(world, Buffer.alloc(100 - 8), 2),
+    past: (world) => heldBack(world, (qos) => Buffer.alloc(100 - 6 - 2 * qos), 2),
   },
   queuedMessagesMax: {
     limits: { queuedMessagesMax: 4 },
@@ -453,8 +513,9 @@ const CASES: Record<keyof Limits, LimitCase> = {
   },
   queuedBytesMax: {
     limits: { queuedBytesMax: 4096 },
-    at: async (world) => expect(await queued(world, 3, 'x'.repeat(1200))).toEqual(['0', '1', '2']),
-    past: async (world) => expect(await queued(world, 4, 'x'.repeat(1200))).toEqual(['0', '1', '2']),
+    // 64 for each message, a topic of 1, and one digit.
+    at: async (world) => expect(await queued(world, 4, 'x'.repeat(958))).toEqual(['0', '1', '2', '3']),
+    past: async (world) => expect(await queued(world, 4, 'x'.repeat(958), 'x'.repeat(959))).toEqual(['0', '1', '2']),
   },
   queueMemoryBytesMax: {
     limits: { queueMemoryBytesMax: 64 * 1024, queueOverflow: 'reject-publish' },
@@ -490,21 +551,8 @@ const CASES: Record<keyof Limits, LimitCase> = {
   },
   outboxBytesMax: {
     limits: { outboxBytesMax: 16 * 1024 },
-    async at(world) {
-      const client = await world.connectInMemory(FIVE)
-      await client.subscribe('a')
-      client.stopReading()
-      await (await world.connect()).publish('a', Buffer.alloc(16_000))
-      expect(world.broker.counters.publishDropped).toBe(0)
-    },
-    async past(world) {
-      const client = await world.connectInMemory(FIVE)
-      await client.subscribe('a')
-      client.stopReading()
-      const publisher = await world.connect()
-      for (let index = 0; index < 8; index++) await publisher.publish('a', Buffer.alloc(16_000))
-      expect(world.broker.counters.publishDropped).toBeGreaterThan(0)
-    },
+    at: async (world) => expect(await inOneTurn(world, 16_000, 384, 200)).toEqual(['a', 'b', 'c']),
+    past: async (world) => expect(await inOneTurn(world, 16_000, 385, 200)).toEqual(['a', 'b']),
     log: /outbox full/,
   },
   connectionMemoryBytesMax: {
@@ -660,5 +708,40 @@ describe.each(Object.entries(CASES))('the limit %s', (_name, { limits, at, past,
     if (log === undefined) return
     const told = world.log.lines.slice(before).map((line) => JSON.stringify(line))
     expect(told).toContainEqual(expect.stringMatching(log))
+  })
+})
+
+test('the option maxInflightInbound stands above the limit inflightMessagesMax for version 3', async ({ start }) => {
+  const world = await start({ maxInflightInbound: 5, limits: { inflightMessagesMax: 3 } })
+  const client = await unreleased(world, 5)
+  client.sendPublish({ topic: 'b', qos: 2, packetId: 6 })
+  await client.expectClosed()
+})
+
+describe('beyond the messages that a session may keep', () => {
+  test('drop-newest keeps those that it has', async ({ start }) => {
+    const world = await start({ limits: { queuedMessagesMax: 4, queueOverflow: 'drop-newest' } })
+    expect(await queued(world, 5, 'x')).toEqual(['0', '1', '2', '3'])
+    expect(world.broker.counters.publishDropped).toBe(1)
+  })
+
+  test('reject-publish tells the publisher, each in its version', async ({ start }) => {
+    const world = await start({ limits: { queuedMessagesMax: 1, queueOverflow: 'reject-publish' } })
+    const sleeper = await world.connect(lasting({ ...FIVE, clientId: 'sleeper' }))
+    await sleeper.subscribe('a', 2)
+    await sleeper.disconnect()
+    const publisher = await world.connect({ ...FIVE, clientId: 'publisher' })
+    expect(await publisher.publish('a', 'kept', { qos: 1 })).toMatchObject({ reasonCode: 0 })
+    for (const qos of [1, 2]) expect(await publisher.publish('a', 'x', { qos })).toMatchObject({ reasonCode: 0x97 })
+    const older = await world.connect({ version: 4, clientId: 'older' })
+    for (const qos of [1, 2]) older.sendPublish({ topic: 'a', qos, packetId: qos })
+    await older.expectNothing()
+    expect(world.broker.counters.publishRefused).toBe(4)
+    const back = await world.connect(lasting({ ...FIVE, clientId: 'sleeper' }))
+    await back.receive({ payload: 'kept' })
+    await back.expectNothing()
+    // It may send it again, and there is room now.
+    older.sendPublish({ topic: 'a', qos: 1, packetId: 1, dup: true })
+    await older.expect('puback', { packetId: 1 })
   })
 })

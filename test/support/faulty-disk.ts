@@ -70,8 +70,8 @@ export class DiskWorld extends World {
   }
 
   /** The same disk under a new broker, as after a crash. */
-  async restarted(): Promise<DiskWorld> {
-    return openDisk(this.disk)
+  async restarted(options?: LibraryOptions): Promise<DiskWorld> {
+    return openDisk(this.disk, options)
   }
 }
 

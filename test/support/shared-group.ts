@@ -5,6 +5,8 @@ import { RecordingDestination } from './router.ts'
 /** A member whose window takes `room` messages; undefined: it is not connected. */
 export class WindowMember extends RecordingDestination implements GroupMember {
   room: number | undefined
+  /** In its own queue. */
+  hasRoom = true
   readonly durable: boolean
 
   constructor(name: string, room: number | undefined, durable = true) {
@@ -17,6 +19,10 @@ export class WindowMember extends RecordingDestination implements GroupMember {
     return this.room !== undefined && this.messages.length < this.room
   }
 
+  hasRoomFor(): boolean {
+    return this.hasRoom
+  }
+
   get topics(): string[] {
     return this.messages.map((message) => message.topic)
   }
@@ -25,6 +31,7 @@ export class WindowMember extends RecordingDestination implements GroupMember {
 /** A backlog in memory. */
 export class ListBacklog implements GroupBacklog {
   readonly id = 0
+  dropped = 0
   readonly messages: Message[] = []
   destroyed = false
   /** How many of the messages are at hand. */
@@ -34,18 +41,21 @@ export class ListBacklog implements GroupBacklog {
     return this.messages.length
   }
 
-  push(message: Message): boolean {
+  push(message: Message): void {
     this.messages.push(message)
-    return true
   }
 
-  shift(): Message | undefined {
-    return this.loaded-- > 0 ? this.messages.shift() : undefined
+  peek(): Message | undefined {
+    return this.loaded > 0 ? this.messages[0] : undefined
   }
 
-  putBack(messages: readonly Message[]): number {
+  shift(): void {
+    this.loaded--
+    this.messages.shift()
+  }
+
+  putBack(messages: readonly Message[]): void {
     this.messages.unshift(...messages)
-    return messages.length
   }
 
   destroy(): void {

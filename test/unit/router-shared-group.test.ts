@@ -45,6 +45,15 @@ describe('a shared group', () => {
     expect([a.topics, b.topics, c.topics]).toEqual([['1'], [], ['2', '3', '4']])
   })
 
+  it('passes over members whose own queue has no room, unless the message goes out at QoS 0', () => {
+    const a = join(new WindowMember('a', 9))
+    const b = join(new WindowMember('b', 9))
+    a.hasRoom = false
+    offer('12')
+    offer('34', 0)
+    expect([a.topics, b.topics]).toEqual([['3'], ['1', '2', '4']])
+  })
+
   it('gives a member its own subscription in its delivery', () => {
     const member = new WindowMember('a', 9)
     group.add(member, subscriptionOn('#', { qos: 2, identifier: 5, retainAsPublished: true }))
@@ -167,6 +176,19 @@ describe('the backlog of a shared group', () => {
     expect(b.topics).toHaveLength(2)
   })
 
+  it('stays while the queue of a member that is ready has no room', () => {
+    const a = join(new WindowMember('a', undefined))
+    offer('12')
+    a.room = 9
+    a.hasRoom = false
+    group.drain(a)
+    group.drainReady()
+    expect([a.topics, backlog.topics]).toEqual([[], ['1', '2']])
+    a.hasRoom = true
+    group.drain(a)
+    expect([a.topics, backlog.topics]).toEqual([['1', '2'], []])
+  })
+
   it('stays when all windows are full', () => {
     const a = join(new WindowMember('a', undefined))
     offer('123')
@@ -191,6 +213,14 @@ describe('messages that a leaving member did not acknowledge', () => {
     group.reoffer(messages('123'), a)
     expect(b.topics).toEqual(['1'])
     expect(backlog.topics).toEqual(['2', '3', '4', '5'])
+  })
+
+  it('stand before the backlog where another member has room for both', () => {
+    const [a, b] = [join(new WindowMember('a', undefined)), join(new WindowMember('b', 0))]
+    offer('34')
+    b.room = 9
+    group.reoffer(messages('12'), a)
+    expect([b.topics, backlog.topics]).toEqual([['1', '2', '3', '4'], []])
   })
 
   it('wait for the member itself when it is the only one', () => {

@@ -200,6 +200,11 @@ function checkQuota(connection: Connection, session: Session): void {
   }
   const { maxInflightInbound } = broker
   if (maxInflightInbound === 0 || session.incomingCount < maxInflightInbound) return
+  // Nothing in these versions forbids it: the operator has to know that it was the broker's limit.
+  broker.log.warn(
+    connection.logFields({ limit: maxInflightInbound }),
+    'closed a connection: too many messages of QoS 2 that are not released',
+  )
   throw new ClientError(
     ReasonCode.ReceiveMaximumExceeded,
     `maxInflightInbound exceeded: ${maxInflightInbound} inbound QoS 2 messages already awaiting PUBREL`,

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { BrokerClient } from '../../broker/broker.ts'
 import { callHook, HookFailure } from '../../broker/hooks.ts'
 import type { Transport } from '../../listener/transport.ts'
+import { unsentBytes } from '../../listener/unsent-bytes.ts'
 import { EMPTY } from '../../message/message.ts'
 import { encodeWithin } from '../../wire/mqtt/fit-properties.ts'
 import type { Packet, Properties, ProtocolVersion } from '../../wire/mqtt/packet.ts'
@@ -50,7 +51,10 @@ export class Connection extends AedesClient implements BrokerClient {
   wantsProblems = true
   authentication: Authentication | undefined
   keepAliveMs = 0
+  /** When something came last, or when reading went on after it was held. */
   lastReceivedMs: number
+  /** At the latest look at the keep alive. */
+  private unsentBytes = 0
   private timer: unknown
   private drainTimer: unknown
   private warned: Set<string> | undefined
@@ -292,9 +296,13 @@ export class Connection extends AedesClient implements BrokerClient {
 
   private checkKeepAlive(): void {
     const { clock } = this.broker
+    const unsentBefore = this.unsentBytes
+    this.unsentBytes = unsentBytes(this.conn)
+    // While it is not read, its packets wait with us and not with it. But if that is because it does not take what it
+    // is sent, it has to take some of it.
+    const isStuck = this.receiver.isHeldForOutbox && this.unsentBytes === unsentBefore
     const leftMs = this.lastReceivedMs + this.keepAliveMs - clock.now()
-    // While a hook holds the client, its packets wait with us and not with it.
-    const again = this.receiver.isHeld ? this.keepAliveMs : leftMs
+    const again = this.receiver.isHeld && !isStuck ? this.keepAliveMs : leftMs
     if (again > 0) {
       this.timer = clock.after(again, () => this.checkKeepAlive())
       return

@@ -1,9 +1,11 @@
+import type { Broker } from '../../broker/broker.ts'
 import type { Message } from '../../message/message.ts'
 import type { GroupBacklog, SharedGroup } from '../../router/shared-group.ts'
 import { Fifo } from '../../store/fifo.ts'
 import { metaKey, readU48, writeU48 } from '../../store/keys.ts'
 import { scanPrefix } from '../../store/scan-prefix.ts'
 import type { Store } from '../../store/store.ts'
+import { dropSurplus, pushIntoFull } from './queue-overflow.ts'
 
 const KEY_PREFIX = 'group:'
 const WINDOW_BYTES = 1024 * 1024
@@ -13,21 +15,16 @@ const GROUP_ID_MAX = 2 ** 24 - 1
 /** A group's two queues, for what came back from a member and for what has never left, and its own small number. */
 type GroupNumbers = readonly [returned: number, waiting: number, id: number]
 
-export interface BacklogLimits {
-  readonly messagesMax: number
-  readonly bytesMax: number
-}
-
 /** The durable queues in which shared groups keep what none of their members can take. */
 export class GroupBacklogs {
+  private readonly broker: Broker
   private readonly store: Store
-  private readonly limits: BacklogLimits
   private readonly numbers = new Map<string, GroupNumbers>()
   private readonly opened = new Set<string>()
 
-  constructor(store: Store, limits: BacklogLimits) {
-    this.store = store
-    this.limits = limits
+  constructor(broker: Broker) {
+    this.broker = broker
+    this.store = broker.store
   }
 
   /** Reads which group has which queue; before any subscription is restored. */
@@ -65,16 +62,22 @@ export class GroupBacklogs {
       this.numbers.set(name, pair)
       if (isStored) commit.put(metaKey(KEY_PREFIX + name), encodeNumbers(pair))
     }
-    const [returned, waiting] = [pair[0], pair[1]].map((number) => {
-      const fifo = new Fifo(this.store, number, { durable: true, ...this.limits, windowBytes: WINDOW_BYTES })
-      fifo.onReady = () => group()?.drainReady()
-      return fifo
-    }) as [Fifo, Fifo]
-    return new FifoBacklog(pair[2], returned, waiting, () => {
+    const { queuedMessagesMax, queuedBytesMax } = this.broker.config.limits
+    const limits = { messagesMax: queuedMessagesMax, bytesMax: queuedBytesMax }
+    const options = { durable: true, ...limits, windowBytes: WINDOW_BYTES }
+    const returned = new Fifo(this.store, pair[0], options)
+    const waiting = new Fifo(this.store, pair[1], options)
+    const backlog = new FifoBacklog(this.broker, { id: pair[2], shareName, filter }, returned, waiting, () => {
       this.numbers.delete(name)
       this.opened.delete(name)
       if (isStored) commit.del(metaKey(KEY_PREFIX + name))
     })
+    returned.onReady = () => group()?.drainReady()
+    waiting.onReady = () => {
+      backlog.dropSurplus()
+      group()?.drainReady()
+    }
+    return backlog
   }
 }
 
@@ -84,14 +87,25 @@ function encodeNumbers(numbers: GroupNumbers): Buffer {
   return value
 }
 
+interface GroupName {
+  readonly id: number
+  readonly shareName: string
+  readonly filter: string
+}
+
 class FifoBacklog implements GroupBacklog {
   readonly id: number
+  dropped = 0
+  private readonly broker: Broker
+  private readonly group: GroupName
   private readonly returned: Fifo
   private readonly waiting: Fifo
   private readonly forget: () => void
 
-  constructor(id: number, returned: Fifo, waiting: Fifo, forget: () => void) {
-    this.id = id
+  constructor(broker: Broker, group: GroupName, returned: Fifo, waiting: Fifo, forget: () => void) {
+    this.id = group.id
+    this.broker = broker
+    this.group = group
     this.returned = returned
     this.waiting = waiting
     this.forget = forget
@@ -101,28 +115,53 @@ class FifoBacklog implements GroupBacklog {
     return this.returned.count + this.waiting.count
   }
 
-  push(message: Message): boolean {
-    return this.waiting.push(message, 0) !== undefined
+  push(message: Message): void {
+    if (this.waiting.push(message, 0) !== undefined) return
+    const before = this.broker.counters.publishDropped
+    pushIntoFull(this.broker, this.waiting, message, 0)
+    this.countDropped(before)
   }
 
-  shift(): Message | undefined {
-    const fifo = this.returned.count > 0 ? this.returned : this.waiting
-    const entry = fifo.next()
-    if (entry === undefined) return undefined
+  /** See `queue-overflow`. What came back is not concerned. */
+  dropSurplus(): void {
+    const before = this.broker.counters.publishDropped
+    dropSurplus(this.broker, this.waiting)
+    this.countDropped(before)
+  }
+
+  peek(): Message | undefined {
+    return this.first.peek()?.message
+  }
+
+  shift(): void {
+    const { first } = this
+    const entry = first.next()
     // In one batch with the entry in the member's own queue: a crash leaves the message in one of the two.
-    fifo.ack(entry)
-    return entry.message
+    if (entry !== undefined) first.ack(entry)
   }
 
-  putBack(messages: readonly Message[]): number {
-    let kept = 0
-    for (const message of messages) if (this.returned.push(message, 0) !== undefined) kept++
-    return kept
+  // Past the limits, which bound what members had taken before: with what is acknowledged this becomes less only.
+  putBack(messages: readonly Message[]): void {
+    for (const message of messages) this.returned.pushPastLimits(message, 0)
   }
 
   destroy(): void {
     this.returned.destroy()
     this.waiting.destroy()
     this.forget()
+  }
+
+  private countDropped(before: number): void {
+    const { counters, log } = this.broker
+    if (counters.publishDropped === before) return
+    if (this.dropped === 0) {
+      const { shareName, filter } = this.group
+      log.warn({ shareName, filter }, 'queue full: messages for a shared subscription are dropped')
+    }
+    this.dropped += counters.publishDropped - before
+  }
+
+  private get first(): Fifo {
+    return this.returned.count > 0 ? this.returned : this.waiting
   }
 }

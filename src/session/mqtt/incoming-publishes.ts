@@ -123,7 +123,10 @@ export class IncomingPublishes {
     let { topic } = packet
     if (packet.topicAlias !== 0) topic = this.resolveAlias(packet.topicAlias, topic)
     const topicLength = ((buffer[bodyStart] as number) << 8) | (buffer[bodyStart + 1] as number)
-    if (topicLength > limits.topicBytesMax || levelCount(topic) > broker.maxTopicLevels) {
+    if (topicLength > limits.topicBytesMax) {
+      throw new ProtocolError(ReasonCode.TopicNameInvalid, `the topic is longer than ${limits.topicBytesMax} bytes`)
+    }
+    if (levelCount(topic) > broker.maxTopicLevels) {
       throw new ProtocolError(ReasonCode.TopicNameInvalid, 'topic has too many levels')
     }
     let route: Route

@@ -5,16 +5,16 @@ import type { SharedGroup } from '../../router/shared-group.ts'
 import type { Fifo } from '../../store/fifo.ts'
 import type { FifoEntry } from '../../store/fifo-entry.ts'
 import { AckByte } from '../../wire/mqtt/acknowledgement.ts'
-import { ReasonCode } from '../../wire/mqtt/reason-codes.ts'
 import type { Connection } from './connection.ts'
 import type { MqttContext } from './context.ts'
 import { deliver } from './deliver.ts'
 import { markOf, packetIdOf, QOS_MASK, RELEASED, RETAIN } from './entry-mark.ts'
+import { dropSurplus, pushIntoFull } from './queue-overflow.ts'
 import { returnShared } from './return-shared.ts'
 import type { Session } from './session.ts'
 
 /** Why nothing is being sent at the moment. */
-export type PauseReason = 'idle' | 'offline' | 'window full' | 'outbox full' | 'store wait'
+export type PauseReason = 'idle' | 'offline' | 'window full' | 'outbox full' | 'memory full' | 'store wait'
 
 /** `packetId` is 0 for what was not sent on this connection. */
 export interface QueuedEntry {
@@ -55,15 +55,21 @@ export class Outgoing {
     return this.inflight?.size ?? 0
   }
 
-  /** Can send one more message at once. */
+  /** Can send one more message at once. If not, `pump` is called when it can. */
   get ready(): boolean {
-    const { connection } = this
-    return (
-      connection?.connected === true &&
-      this.inflightCount < this.ownWindow &&
-      (this.queue === undefined || (this.queue.readyCount === 0 && !this.queue.loading)) &&
-      !connection.outbox.isFull
-    )
+    const { connection, queue } = this
+    if (connection?.connected !== true || connection.outbox.isFull || this.inflightCount >= this.ownWindow) return false
+    if (queue === undefined) return true
+    if (queue.readyCount > 0 || queue.loading) return false
+    return !this.context.broker.store.queueMemory.holdsBack(queue.unacknowledgedBytes)
+  }
+
+  /** See `GroupMember.hasRoomFor`. */
+  hasRoomFor(message: Message, isHeld: boolean): boolean {
+    const queue = this.queue ?? this.use(this.context.sessions.openQueue(this.session, this.stored))
+    if (!isHeld) return queue.hasRoomFor(message)
+    // Or what was taken while the limits were higher would wait for ever.
+    return queue.count === 0 || queue.fits(message)
   }
 
   /** The queue that the store held for this session. */
@@ -74,16 +80,23 @@ export class Outgoing {
   offer(message: Message, qos: QoS, retain: boolean, identifiers: readonly number[], group?: SharedGroup): void {
     const queue = this.queue ?? this.use(this.context.sessions.openQueue(this.session, this.stored))
     const mark = markOf(qos, retain, group?.id ?? 0)
-    let entry = queue.push(message, mark, identifiers)
+    // What comes through a group may be with nobody else any more, and the group has asked whether there is room.
+    let entry =
+      group === undefined ? queue.push(message, mark, identifiers) : queue.pushPastLimits(message, mark, identifiers)
     if (entry === undefined) {
-      entry = this.makeRoom(queue, message, mark, identifiers)
-      if (entry === undefined) return
+      entry = pushIntoFull(this.context.broker, queue, message, mark, identifiers)
+      if (entry === undefined) {
+        this.session.connection?.warnOnce('queue full')
+        return
+      }
     }
     // Exactly once holds over a crash only when the message is on disk before the subscriber sees it.
     if (qos === 2 && message.commitEpoch > entry.epoch) entry.epoch = message.commitEpoch
     if (group !== undefined) {
       this.shared ??= new Map()
       this.shared.set(entry, group)
+      // Into the window, however large: what goes to disk before it is sent comes back as another entry.
+      queue.peek()
     }
     this.pump()
   }
@@ -210,6 +223,10 @@ export class Outgoing {
           this.pause = 'outbox full'
           return
         }
+        if (this.context.broker.store.queueMemory.holdsBack(queue.unacknowledgedBytes)) {
+          this.pause = 'memory full'
+          return
+        }
         const entry = queue.peek()
         if (entry === undefined) {
           this.pause = queue.loading ? 'store wait' : 'idle'
@@ -322,28 +339,13 @@ export class Outgoing {
     return true
   }
 
-  private makeRoom(queue: Fifo, message: Message, mark: number, identifiers: readonly number[]): FifoEntry | undefined {
-    const { broker } = this.context
-    const { queueOverflow } = broker.config.limits
-    if (queueOverflow === 'drop-oldest') {
-      while (queue.dropOldest()) {
-        broker.counters.publishDropped++
-        const entry = queue.push(message, mark, identifiers)
-        if (entry !== undefined) return entry
-        // What fills the memory of all queues is mostly in others.
-        if (queue.fits(message)) break
-      }
-    }
-    if (queueOverflow === 'reject-publish') message.refusal = ReasonCode.QuotaExceeded
-    broker.counters.publishDropped++
-    this.session.connection?.warnOnce('queue full')
-    return undefined
-  }
-
   private use(queue: Fifo): Fifo {
     this.queue = queue
     queue.attended = this.connection !== undefined
-    queue.onReady = () => this.pump()
+    queue.onReady = () => {
+      dropSurplus(this.context.broker, queue)
+      this.pump()
+    }
     return queue
   }
 }

@@ -62,6 +62,11 @@ export class Receiver implements TransportHandler {
     return this.holds > 0
   }
 
+  /** Nothing is read because the client does not take what it is sent. */
+  get isHeldForOutbox(): boolean {
+    return this.heldForOutbox
+  }
+
   data(chunk: Buffer): void {
     const { broker, readingTurn } = this.connection.context
     const nowMs = broker.clock.now()
@@ -111,11 +116,13 @@ export class Receiver implements TransportHandler {
 
   release(): void {
     if (--this.holds > 0 || this.ended) return
+    const { connection } = this
+    connection.lastReceivedMs = connection.context.broker.clock.now()
     while (this.holds === 0 && !this.ended) {
       const chunk = this.rest?.shift()
       if (chunk === undefined) {
         this.rest = undefined
-        this.connection.transport.resume()
+        connection.transport.resume()
         return
       }
       this.read(chunk)

@@ -41,6 +41,7 @@ export class Session implements GroupMember {
   private readonly stored: boolean
   private incoming: Set<number> | undefined
   private groups: Set<SharedGroup> | undefined
+  private isDraining = false
 
   constructor(context: MqttContext, clientId: string, number: number, expirySeconds: number) {
     this.context = context
@@ -74,6 +75,10 @@ export class Session implements GroupMember {
   get endsAtMs(): number {
     if (this.expirySeconds === NEVER_EXPIRES) return Number.POSITIVE_INFINITY
     return this.disconnectedAtMs + this.expirySeconds * 1000
+  }
+
+  hasRoomFor(message: Message, isHeld: boolean): boolean {
+    return this.outgoing.hasRoomFor(message, isHeld)
   }
 
   offer(message: Message, delivery: Delivery): void {
@@ -186,8 +191,14 @@ export class Session implements GroupMember {
 
   /** Lets the groups hand over what waited for a member with room. */
   drainGroups(): void {
-    if (this.groups === undefined) return
-    for (const group of this.groups) if (group.backlogCount > 0) group.drain(this)
+    // Each message that a group hands over ends here too: once more in each would be as deep as the window is wide.
+    if (this.groups === undefined || this.isDraining) return
+    this.isDraining = true
+    try {
+      for (const group of this.groups) if (group.backlogCount > 0) group.drain(this)
+    } finally {
+      this.isDraining = false
+    }
   }
 
   /** The socket took everything. */

@@ -131,8 +131,9 @@ export function filterProblem(connection: Connection, filter: string): string | 
   if (problem !== undefined) return `the topic filter ${problem}`
   const { maxTopicLevels, config } = connection.broker
   const { topicBytesMax } = config.limits
-  if (levelCount(filter) > maxTopicLevels) return 'topic has too many levels'
-  if (Buffer.byteLength(filter) > topicBytesMax) return `the topic filter is longer than ${topicBytesMax} bytes`
+  const matched = parseSharedFilter(filter)?.filter ?? filter
+  if (levelCount(matched) > maxTopicLevels) return 'topic has too many levels'
+  if (Buffer.byteLength(matched) > topicBytesMax) return `the topic filter is longer than ${topicBytesMax} bytes`
   return undefined
 }
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
-import { afterEach, describe, expect, test } from 'vitest'
+import { connect, Server, type Socket } from 'node:net'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ConnectionLimit } from '../../../src/listener/connection-limit.ts'
 import { authority, type Listener } from '../../../src/listener/listener.ts'
 import { listenTcp } from '../../../src/listener/tcp.ts'
@@ -18,6 +18,8 @@ interface Opened {
   handlers: RecordingHandler[]
 }
 
+const onFault = vi.fn((_error: Error) => {})
+
 async function listen(kind: string, max = 10, port = 0): Promise<Opened> {
   const limit = new ConnectionLimit(max)
   const handlers: RecordingHandler[] = []
@@ -27,7 +29,16 @@ async function listen(kind: string, max = 10, port = 0): Promise<Opened> {
     transport.start(handler)
     void handler.closing.then(() => transport.end())
   }
-  const options = { host: '127.0.0.1', port, limit, accept, messageBytesMax: 1000, earlyMessageBytesMax: 100 }
+  const options = {
+    host: '127.0.0.1',
+    port,
+    limit,
+    onFault,
+    accept,
+    connectTimeoutMs: 10_000,
+    messageBytesMax: 1000,
+    earlyMessageBytesMax: 100,
+  }
   const listener = await (kind === 'tcp' ? listenTcp(options) : listenWebSocket(options))
   open.push(listener)
   return { listener, port: Number(new URL(listener.url).port), limit, handlers }
@@ -45,6 +56,7 @@ async function ended(socket: Socket): Promise<void> {
 }
 
 afterEach(async () => {
+  vi.restoreAllMocks()
   for (const peer of peers.splice(0)) peer.destroy()
   await Promise.all(open.splice(0).map((listener) => listener.close()))
 })
@@ -73,6 +85,15 @@ describe.each([
     await Promise.all([once(dial(port), 'connect'), once(dial(port), 'connect')])
     await ended(dial(port))
     expect([limit.open, limit.refused]).toEqual([2, 1])
+  })
+
+  test('goes on when the system cannot hand over a connection', async () => {
+    const listening = vi.spyOn(Server.prototype, 'listen')
+    const { port } = await listen(kind)
+    const fault = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' })
+    ;(listening.mock.contexts[0] as Server).emit('error', fault)
+    expect(onFault).toHaveBeenLastCalledWith(fault)
+    await once(dial(port), 'connect')
   })
 
   test('takes another connection when one has gone', async () => {
@@ -120,7 +141,7 @@ describe('a listener', () => {
   })
 
   test('on an address that is not of this machine says so', async () => {
-    const options = { host: '192.0.2.1', port: 0, limit: new ConnectionLimit(1), accept: () => {} }
+    const options = { host: '192.0.2.1', port: 0, limit: new ConnectionLimit(1), onFault, accept: () => {} }
     await expect(listenTcp(options)).rejects.toThrow(
       'cannot listen on 192.0.2.1:0: this machine does not have the address; choose another with --host',
     )

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import WebSocket from 'ws'
 import { ConnectionLimit } from '../../../src/listener/connection-limit.ts'
@@ -11,6 +12,7 @@ import { RecordingHandler } from './recording-handler.ts'
 
 const EARLY_BYTES_MAX = 1000
 const MESSAGE_BYTES_MAX = 4_000_000
+const CONNECT_TIMEOUT_MS = 200
 
 describe('MQTT over WebSocket', () => {
   let listener: Listener
@@ -29,6 +31,8 @@ describe('MQTT over WebSocket', () => {
       host: '127.0.0.1',
       port: 0,
       limit: new ConnectionLimit(10),
+      onFault() {},
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
       messageBytesMax: MESSAGE_BYTES_MAX,
       earlyMessageBytesMax: EARLY_BYTES_MAX,
       accept(given) {
@@ -158,6 +162,13 @@ describe('MQTT over WebSocket', () => {
     expect((transport.conn as Socket).bytesRead).toBeLessThan(1_000_000)
   })
 
+  test('closes with code 1009 on a message before CONNECT of one byte more', async () => {
+    const socket = await open()
+    socket.send(Buffer.alloc(EARLY_BYTES_MAX + 1))
+    expect((await once(socket, 'close'))[0]).toBe(1009)
+    expect([(await handler.closing)?.message, handler.bytes]).toEqual(['too large a message before CONNECT', 0])
+  })
+
   test('takes a message of the most bytes once CONNECT was accepted', async () => {
     const socket = await open()
     transport.admit()
@@ -199,6 +210,23 @@ describe('MQTT over WebSocket', () => {
     socket.terminate()
     await handler.closing
     expect(handler.closes).toBe(1)
+  })
+
+  test.each([
+    ['nothing', ''],
+    ['half of its headers', 'GET /mqtt HTTP/1.1\r\nHost: here\r\n'],
+  ])('closes a connection that sends %s instead of asking for the upgrade in time', async (_what, bytes) => {
+    const began = performance.now()
+    const socket = connect(Number(new URL(listener.url).port), '127.0.0.1')
+    socket.write(bytes)
+    await once(socket.resume(), 'close')
+    expect(performance.now() - began).toBeLessThan(10 * CONNECT_TIMEOUT_MS)
+  })
+
+  test('an upgraded connection is not closed by the time limit of the request', async () => {
+    const socket = await open()
+    await setTimeout(3 * CONNECT_TIMEOUT_MS)
+    expect(socket.readyState).toBe(WebSocket.OPEN)
   })
 
   test.each([

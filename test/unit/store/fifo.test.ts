@@ -4,7 +4,8 @@ import { silentLog } from '../../../src/base/log.ts'
 import { Message } from '../../../src/message/message.ts'
 import { Batch } from '../../../src/store/batch.ts'
 import { BLOCK_SPAN_MAX } from '../../../src/store/block.ts'
-import { Fifo, type FifoOptions } from '../../../src/store/fifo.ts'
+import { Fifo } from '../../../src/store/fifo.ts'
+import type { FifoOptions } from '../../../src/store/fifo-options.ts'
 import { entrySize, type FifoEntry, SETTLED_BYTES } from '../../../src/store/fifo-entry.ts'
 import {
   blockDataKey,

@@ -117,6 +117,7 @@ describe('the memory of all queues', () => {
     const store = await storeOver(backend, 'fsync')
     backend.held = true
     store.queueMemory.bytesMax = 10 * KIB
+    store.commit.pendingBytesMax = 5 * KIB
     const fifos = [new Fifo(store, 1, WINDOW), new Fifo(store, 2, { ...WINDOW, durable: false })] as const
     fill(fifos[0], 5)
     fill(fifos[1], 5)
@@ -128,6 +129,50 @@ describe('the memory of all queues', () => {
     const [entry] = fifos[1].entries()
     if (entry !== undefined) fifos[1].ack(entry)
     expect(fifos[0].push(message(), 1)).toBeDefined()
+  })
+
+  test('takes what is stored beyond the limit, as long as the disk keeps up', async () => {
+    const store = await storeOver(new HeldBackend(), 'fsync')
+    store.queueMemory.bytesMax = 10 * KIB
+    const kept = new Fifo(store, 1, { ...WINDOW, durable: false })
+    const stored = new Fifo(store, 2, WINDOW)
+    fill(kept, 10)
+    expect(kept.push(message(), 1)).toBeUndefined()
+    for (let round = 0; round < 30; round++) {
+      expect(stored.push(message(`${round}.`), 1)).toBeDefined()
+      await committed(store)
+      expect(store.queueMemory.bytes).toBeLessThanOrEqual(11 * KIB)
+    }
+    expect(await texts(stored)).toEqual(numbers(30))
+  })
+
+  test('holds back who has much unacknowledged from seven eighths on, and at the limit who has anything', async () => {
+    const store = await storeOver(new HeldBackend(), 'fsync')
+    const { queueMemory } = store
+    queueMemory.bytesMax = 1024 * KIB
+    const fifo = new Fifo(store, 1, { ...WINDOW, durable: false })
+    const held = (): boolean[] => [0, 1, 64 * KIB - 1, 64 * KIB].map((bytes) => queueMemory.holdsBack(bytes))
+    fill(fifo, 896)
+    expect(held()).toEqual([false, false, false, false])
+    fill(fifo, 1)
+    expect(held()).toEqual([false, false, false, true])
+    fill(fifo, 127)
+    expect(held()).toEqual([false, true, true, true])
+  })
+
+  test('leaves each of very many queues its share', async () => {
+    const store = await storeOver(new HeldBackend(), 'fsync')
+    store.queueMemory.bytesMax = 512 * KIB
+    const fifos = Array.from({ length: 16 }, (_, index) => new Fifo(store, index + 1, WINDOW))
+    for (const fifo of fifos) fifo.attended = true
+    for (const fifo of fifos) fill(fifo, 32)
+    await committed(store)
+    for (const fifo of fifos) fill(fifo, 1)
+    await committed(store)
+    await turn()
+    expect(store.queueMemory.shortWindowBytes).toBe(KIB)
+    expect(store.queueMemory.bytes).toBeLessThanOrEqual(448 * KIB)
+    for (const fifo of fifos) expect((await texts(fifo)).length).toBe(33)
   })
 
   test('keeps taking what is many times its limit, and every queue gives all of it back in order', async () => {
