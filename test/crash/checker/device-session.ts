@@ -17,6 +17,8 @@ interface Open {
   readonly publish: Publish
   readonly answered: (reasonCode: number) => void
   state: 'sent' | 'released'
+  /** When it went out for the last time, or its PUBREL. */
+  sentAtMs: number
 }
 
 const PACKET_IDS = 50_000
@@ -45,7 +47,7 @@ export class DeviceSession {
     do this.lastPacketId = (this.lastPacketId % PACKET_IDS) + 1
     while (this.outgoing.has(this.lastPacketId))
     const packetId = this.lastPacketId
-    this.outgoing.set(packetId, { packetId, publish, answered, state: 'sent' })
+    this.outgoing.set(packetId, { packetId, publish, answered, state: 'sent', sentAtMs: performance.now() })
     return packetId
   }
 
@@ -61,6 +63,7 @@ export class DeviceSession {
       this.journal.violation(`${this.name}: PUBREC for ${packetId}, which is not in flight`)
       return false
     }
+    if (open.state === 'sent') this.compareOrder('pubrec', open)
     if (reasonCode >= 0x80) {
       this.outgoing.delete(packetId)
       open.answered(reasonCode)
@@ -68,6 +71,7 @@ export class DeviceSession {
     }
     if (open.state === 'sent') open.answered(reasonCode)
     open.state = 'released'
+    open.sentAtMs = performance.now()
     return true
   }
 
@@ -79,8 +83,19 @@ export class DeviceSession {
       this.journal.violation(`${this.name}: ${type} for ${packetId}, where ${open ? expected : 'nothing'} was due`)
       return
     }
+    if (type === 'puback') this.compareOrder(type, open)
     this.outgoing.delete(packetId)
     if (type === 'puback') open.answered(reasonCode)
+  }
+
+  /** MQTT-4.6.0-2 and -3: so one that is withheld is noticed with the next. */
+  private compareOrder(type: 'puback' | 'pubrec', { packetId, publish }: Open): void {
+    for (const before of this.outgoing.values()) {
+      if (before.packetId === packetId) return
+      if (before.state !== 'sent' || before.publish.qos !== publish.qos) continue
+      this.journal.violation(`${this.name}: ${type} for ${packetId} before that for ${before.packetId}`)
+      return
+    }
   }
 
   /** False: a QoS 2 message that is known already. */

@@ -19,6 +19,7 @@ import { ConnectionLost } from './world.ts'
 const ANSWER_MS_MAX = 20_000
 
 interface Request {
+  readonly askedAtMs: number
   readonly resolve: (packet: ReceivedPacket) => void
   readonly reject: (error: Error) => void
 }
@@ -44,6 +45,10 @@ export class Device {
   /** How long an acknowledgement waits. */
   ackDelayMs: () => number = () => 0
   isConnected = false
+  /** It has asked for what the broker closes a connection for. */
+  mayBeClosed = false
+  /** Place of the last CONNACK in the row of events. */
+  connectedAt = 0
   private readonly stage: Stage
   private readonly options: DeviceOptions
   private stream: Duplex | undefined
@@ -54,6 +59,8 @@ export class Device {
   private lastRequestId = 0
   private connecting: Promise<void> | undefined
   private reason = ''
+  /** The broker that the connection is with. */
+  private upSinceMs = 0
 
   constructor(stage: Stage, name: string, options: DeviceOptions) {
     this.stage = stage
@@ -86,6 +93,7 @@ export class Device {
   async connect(more: ConnectOptions = {}): Promise<void> {
     const stream = await this.stage.open()
     this.stream = stream
+    this.upSinceMs = this.stage.upSinceMs
     this.rest = Buffer.alloc(0)
     this.reason = ''
     stream.on('data', (chunk: Buffer) => this.stream === stream && this.read(chunk))
@@ -98,6 +106,8 @@ export class Device {
       ...more,
       properties: { ...(receiveMaximum === undefined ? {} : { receiveMaximum }), ...more.properties },
     }
+    this.stage.connected.add(this)
+    this.stage.sessions.connecting(this.name)
     const answer = this.request('connack')
     stream.write(connectPacket(expirySeconds === 0 ? given : lasting(given, expirySeconds)))
     const { sessionPresent } = await answer
@@ -114,7 +124,8 @@ export class Device {
     more: Pick<Publish, 'properties' | 'repeated'> = {},
   ): void {
     const packetId = this.session.begin({ topic, payload, qos, retain, ...more }, answered)
-    this.send(publishPacket(this.version, { topic, payload, qos, retain, packetId, ...more }))
+    // Else it goes out behind CONNACK.
+    if (this.isConnected) this.send(publishPacket(this.version, { topic, payload, qos, retain, packetId, ...more }))
   }
 
   /** Answers a message of QoS 1 that `onMessage` has kept for itself by answering true. */
@@ -131,8 +142,10 @@ export class Device {
     const packetId = this.nextRequestId()
     const answer = this.request(`suback ${packetId}`)
     const list = filters.map((filter) => ({ filter, qos }))
+    this.note(filters, undefined)
     this.send(subscribePacket(this.version, packetId, list))
     const { reasonCodes } = await answer
+    this.note(filters, true)
     if (reasonCodes.some((code) => code !== qos))
       this.stage.journal.violation(`${this.name}: SUBACK ${reasonCodes.join()}`)
   }
@@ -140,8 +153,18 @@ export class Device {
   async unsubscribe(...filters: string[]): Promise<void> {
     const packetId = this.nextRequestId()
     const answer = this.request(`unsuback ${packetId}`)
+    this.note(filters, undefined)
     this.send(unsubscribePacket(this.version, packetId, filters))
     await answer
+    this.note(filters, false)
+  }
+
+  /** What was asked `beforeMs` on this connection, and is not answered. */
+  overdue(beforeMs: number): string[] {
+    const { isConnected, name, requests, session } = this
+    const asked = [...requests].filter(([, { askedAtMs }]) => askedAtMs < beforeMs).map(([key]) => key)
+    const sent = isConnected ? [...session.open()].filter(({ sentAtMs }) => sentAtMs < beforeMs) : []
+    return [...asked, ...sent.map(({ state, packetId }) => `${state} ${packetId}`)].map((what) => `${name}: ${what}`)
   }
 
   /** Breaks the connection without a word. */
@@ -169,6 +192,7 @@ export class Device {
   private leave(): void {
     this.stream = undefined
     this.isConnected = false
+    this.stage.connected.delete(this)
     for (const { reject } of this.requests.values()) reject(new ConnectionLost())
     this.requests.clear()
   }
@@ -177,13 +201,14 @@ export class Device {
     stream.destroy()
     if (this.stream !== stream) return
     this.leave()
-    if (!this.stage.isUp) return
-    // What the crash has broken may be seen before the crash is known; a crash is always soon known.
-    const since = this.stage.upSinceMs
-    setTimeout(() => {
-      if (!this.stage.isUp || this.stage.upSinceMs !== since) return
-      this.stage.journal.violation(`the broker closed the connection of ${this.name}${this.reason}`)
-    }, 500)
+    const { isUp, journal, upSinceMs } = this.stage
+    // A stage is told of a crash before its clients can see anything of it.
+    if (!isUp || upSinceMs !== this.upSinceMs || this.mayBeClosed) return
+    journal.violation(`the broker closed the connection of ${this.name}${this.reason}`)
+  }
+
+  private note(filters: readonly string[], isSubscribed: boolean | undefined): void {
+    if (this.options.expirySeconds > 0) this.stage.sessions.change(this.name, filters, isSubscribed)
   }
 
   private send(bytes: Buffer): void {
@@ -207,6 +232,7 @@ export class Device {
         this.drop()
       }, ANSWER_MS_MAX)
       this.requests.set(key, {
+        askedAtMs: performance.now(),
         resolve: (packet) => {
           clearTimeout(timer)
           resolve(packet)
@@ -268,13 +294,19 @@ export class Device {
     }
     journal.counts.connections++
     this.isConnected = true
+    this.connectedAt = journal.now()
+    const { expirySeconds } = this.options
+    if (expirySeconds === 0) this.stage.sessions.ended(this.name)
+    else this.stage.sessions.connected(this.name, this.mustLast, packet.sessionPresent || this.version === 3)
     // 3.1 does not say it.
     if (!packet.sessionPresent && this.version > 3) {
       if (this.sessionIsKnown && this.mustLast) journal.violation(`the session of ${this.name} is lost`)
       this.session.forget()
     }
-    this.sessionIsKnown = this.options.expirySeconds > 0
-    for (const { state, packetId, publish } of this.session.open()) {
+    this.sessionIsKnown = expirySeconds > 0
+    for (const open of this.session.open()) {
+      const { state, packetId, publish } = open
+      open.sentAtMs = performance.now()
       if (state === 'released') this.send(ackPacket('pubrel', packetId))
       else {
         publish.repeated?.()

@@ -13,7 +13,18 @@ const VIOLATIONS_MAX = 20
 /** What was sent and what was acknowledged, and where the broker did not keep its word. */
 export class Journal {
   readonly violations: string[] = []
-  readonly counts = { sent: 0, acknowledged: 0, received: 0, duplicates: 0, denied: 0, wills: 0, connections: 0 }
+  readonly counts = {
+    sent: 0,
+    acknowledged: 0,
+    received: 0,
+    duplicates: 0,
+    denied: 0,
+    wills: 0,
+    /** Wills whose delay was over, and sessions whose time was. */
+    delays: 0,
+    lapses: 0,
+    connections: 0,
+  }
   private readonly topics = new Map<string, Sent[]>()
   private time = 0
 

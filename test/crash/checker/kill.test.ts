@@ -1,10 +1,11 @@
 import { afterEach, expect, test } from 'vitest'
 import { check } from './checker.ts'
 import { ChildWorld } from './child-world.ts'
-import { checkerSeed, checkerMinutes } from './settings.ts'
+import { checkerMinutes, checkerSeed, repeatedBy } from './settings.ts'
 
 const SHORT_MS = 25_000
-const REST_MS = 120_000
+// On a machine that is busy with other things, too.
+const REST_MS = 400_000
 
 let world: ChildWorld | undefined
 
@@ -14,11 +15,10 @@ test('a broker that is killed again and again keeps every promise that it has ac
   timeout: Math.max(checkerMinutes * 60_000, SHORT_MS) + REST_MS,
 }, async () => {
   const seed = checkerSeed()
-  console.log(`seed ${seed}: repeat with npm run test:crash -- --seed ${seed}`)
+  console.log(repeatedBy(seed))
   world = await ChildWorld.create()
   const outcome = await check(world, seed, checkerMinutes > 0 ? checkerMinutes * 60_000 : SHORT_MS)
   console.log(JSON.stringify({ ...outcome, kills: world.kills }))
   expect(outcome.violations).toEqual([])
-  expect(outcome.rounds).toBeGreaterThan(checkerMinutes > 0 ? 100 * checkerMinutes * 0.3 : 5)
-  expect(outcome.counts.acknowledged).toBeGreaterThan(500)
+  expect(outcome.missing).toEqual([])
 })

@@ -11,6 +11,7 @@ import { pause } from './stage.ts'
 import type { World } from './world.ts'
 
 const SYNC_MS = 8
+const STALL_MS = 100
 
 /** Where the mocked `openFolder` finds the disk that a broker is to run on. */
 export const socket: { next: (() => Backend) | undefined } = { next: undefined }
@@ -20,6 +21,8 @@ export class PowerCutWorld implements World {
   readonly deniedTopic = 'denied/topic'
   readonly deniedFilter = 'denied/#'
   readonly disk = new PowerCutDisk()
+  /** How often a sync takes very long: the more waits for it, the more is seen of what did not wait. */
+  stallChance = 0
   private readonly syncMs: number
   private broker: Broker | undefined
   private readonly random: Random
@@ -31,7 +34,7 @@ export class PowerCutWorld implements World {
     return this.broker.queues.engine
   }
 
-  /** `syncMs`: how long a sync takes at most. */
+  /** `syncMs`: how long a sync takes at most, unless the disk stalls. */
   constructor(seed: number, syncMs = SYNC_MS) {
     this.random = new Random(seed)
     this.syncMs = syncMs
@@ -113,9 +116,15 @@ export class PowerCutWorld implements World {
     for (const connection of this.connections) connection.destroy()
   }
 
+  private nextSyncMs(): number {
+    const { random, stallChance, syncMs } = this
+    if (random.chance(stallChance)) return random.below(STALL_MS)
+    return random.chance(0.5) ? 0 : random.below(syncMs)
+  }
+
   private async launch(): Promise<Broker> {
-    const { disk, random } = this
-    socket.next = () => disk.plugIn(() => (random.chance(0.5) ? 0 : random.below(this.syncMs)))
+    const { disk } = this
+    socket.next = () => disk.plugIn(() => this.nextSyncMs())
     return createBroker({
       data: 'on the disk that forgets',
       durability: 'fsync',

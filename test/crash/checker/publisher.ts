@@ -62,7 +62,7 @@ export class Publisher {
 
   private publishDenied(): void {
     const { device, random, stage } = this
-    device.publish(stage.world.deniedTopic, 'denied', random.between(1, 2), false, (reasonCode) => {
+    device.publish(stage.world.deniedTopic, 'denied', random.between(1, 2), random.chance(0.5), (reasonCode) => {
       stage.journal.counts.denied++
       if (reasonCode < 0x80) stage.journal.violation('a message that is not permitted was accepted')
     })

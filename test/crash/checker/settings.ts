@@ -6,3 +6,9 @@ export function checkerSeed(): number {
   const given = process.env['CRASH_CHECKER_SEED']
   return given === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(given)
 }
+
+/** What to tell whoever looks at a failure. */
+export function repeatedBy(seed: number): string {
+  const minutes = checkerMinutes > 0 ? ` --minutes ${checkerMinutes}` : ''
+  return `seed ${seed}: repeat with npm run test:crash -- --seed ${seed}${minutes}`
+}

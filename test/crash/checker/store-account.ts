@@ -19,15 +19,19 @@ import {
   readU48,
   stringOfKey,
 } from '../../../src/store/keys.ts'
+import { decodeMessage } from '../../../src/store/message-record.ts'
 import { decodeSession } from '../../../src/session/mqtt/session-record.ts'
 
 const GROUP = 'group:'
 
-/** How many keys of each kind are in a store. */
+/** What is in a store. */
 export interface Account {
-  sessions: number
-  retained: string[]
-  wills: number
+  /** Filters to which each client is subscribed. */
+  readonly sessions: Map<string, Set<string>>
+  /** Payload of each topic. */
+  readonly retained: Map<string, string>
+  /** The clients that they are of. */
+  readonly wills: string[]
   incoming: number
   entries: number
   bodies: number
@@ -41,9 +45,9 @@ export interface Account {
 /** Says for every key in a store to what it belongs, and which belong to nothing. */
 export function accountFor(rows: readonly (readonly [key: Buffer, value: Buffer])[]): Account {
   const account: Account = {
-    sessions: 0,
-    retained: [],
-    wills: 0,
+    sessions: new Map(),
+    retained: new Map(),
+    wills: [],
     incoming: 0,
     entries: 0,
     bodies: 0,
@@ -51,7 +55,7 @@ export function accountFor(rows: readonly (readonly [key: Buffer, value: Buffer]
     left: [],
     problems: [],
   }
-  const sessions = new Set<string>()
+  const { sessions } = account
   const owners = new Set<number>()
   const names = new Map<number, string>()
   const subscribed = new Set<string>()
@@ -63,16 +67,17 @@ export function accountFor(rows: readonly (readonly [key: Buffer, value: Buffer]
   }
   const problem = (text: string): void => void account.problems.push(text)
   each(KIND_SESSION, (key, value) => {
-    sessions.add(stringOfKey(key))
+    sessions.set(stringOfKey(key), new Set())
     const { number } = decodeSession(value)
     names.set(number, stringOfKey(key))
     if (owners.has(number)) problem(`two owners of the queue ${number}`)
     owners.add(number)
   })
-  account.sessions = sessions.size
   each(KIND_SUBSCRIPTION, (key) => {
     const { clientId, filter } = parseSubscriptionKey(key)
-    if (!sessions.has(clientId)) problem(`a subscription of ${clientId}, which has no session`)
+    const filters = sessions.get(clientId)
+    if (filters === undefined) problem(`a subscription of ${clientId}, which has no session`)
+    filters?.add(filter)
     if (filter.startsWith('$share/')) subscribed.add(filter.slice('$share/'.length))
   })
   each(KIND_META, (key, value) => {
@@ -84,8 +89,10 @@ export function accountFor(rows: readonly (readonly [key: Buffer, value: Buffer]
       owners.add(number)
     }
   })
-  each(KIND_WILL, () => account.wills++)
-  each(KIND_RETAINED, (key) => account.retained.push(stringOfKey(key)))
+  each(KIND_WILL, (key) => account.wills.push(stringOfKey(key)))
+  each(KIND_RETAINED, (key, value) => {
+    account.retained.set(stringOfKey(key), decodeMessage(value).payload.toString())
+  })
   each(KIND_INCOMING, (key) => {
     account.incoming++
     const { sessionNumber } = parseIncomingKey(key)

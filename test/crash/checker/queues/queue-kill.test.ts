@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { ControlClient } from '../../../../src/admin/control-client.ts'
 import { ChildWorld } from '../child-world.ts'
-import { checkerMinutes, checkerSeed } from '../settings.ts'
+import { checkerMinutes, checkerSeed, repeatedBy } from '../settings.ts'
 import { queueConfig } from './declare.ts'
 import { mqttTap } from './mqtt-tap.ts'
 import { checkQueues } from './queue-checker.ts'
@@ -18,7 +18,7 @@ test('the queues of a broker that is killed again and again keep every promise t
   timeout: Math.max(checkerMinutes * 60_000, SHORT_MS) + REST_MS,
 }, async () => {
   const seed = checkerSeed()
-  console.log(`seed ${seed}: repeat with npm run test:crash -- --seed ${seed}`)
+  console.log(repeatedBy(seed))
   const child = await ChildWorld.create(queueConfig())
   world = child
   const ask: Ask = async (command, given) => {

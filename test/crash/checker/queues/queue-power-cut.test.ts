@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { queueCommands } from '../../../../src/admin/queue-commands.ts'
 import { PowerCutWorld, socket } from '../power-cut-world.ts'
-import { checkerMinutes, checkerSeed } from '../settings.ts'
+import { checkerMinutes, checkerSeed, repeatedBy } from '../settings.ts'
 import { declareAll } from './declare.ts'
 import { EngineTap } from './engine-tap.ts'
 import { mqttTap } from './mqtt-tap.ts'
@@ -33,7 +33,7 @@ test('queues on a disk that forgets everything after the last sync keep every pr
   timeout: Math.max(checkerMinutes * 60_000, SHORT_MS) + REST_MS,
 }, async () => {
   const seed = checkerSeed()
-  console.log(`seed ${seed}: repeat with npm run test:crash -- --seed ${seed}`)
+  console.log(repeatedBy(seed))
   world = new PowerCutWorld(seed)
   const outcome = await run(world, seed, checkerMinutes > 0 ? checkerMinutes * 60_000 : SHORT_MS)
   console.log(JSON.stringify({ ...outcome, syncs: world.disk.synced }))
