@@ -1,5 +1,6 @@
 // The broker under faults: `npm run test:crash` in its short form, `npm run test:crash -- --minutes 10` in its long one.
-// `--seed N` takes the same choices again; what the machine does in between is its own.
+// The minutes are those of each of the four checkers. `--seed N` takes the same choices again, when the minutes are the
+// same, too; what the machine does in between is its own.
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { prepare, root } from './prepare.mjs'
