@@ -111,7 +111,9 @@ describe.runIf(process.platform === 'linux')('a process that may not open many f
 })
 
 test('$SYS keeps the latest figure of the memory while no file can be opened', async ({ start }) => {
-  onTestFinished(() => vi.restoreAllMocks())
+  onTestFinished(() => {
+    vi.restoreAllMocks()
+  })
   const rss = vi.spyOn(process.memoryUsage, 'rss').mockReturnValue(111)
   const world = await start({ sys: { intervalSeconds: 10 } })
   const watcher = await world.connect({ clientId: 'watcher' })

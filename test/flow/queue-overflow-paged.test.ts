@@ -33,6 +33,16 @@ async function kept(world: DiskWorld): Promise<number[]> {
 
 const latest = Array.from({ length: QUEUED }, (_, index) => MORE + index)
 
+test('a message that is larger than the whole queue may be makes nothing else go', async ({ start }) => {
+  const world = await start({ limits: { queuedBytesMax: 1024, queueOverflow: 'drop-oldest' } })
+  await leave(world)
+  await burst(world, 0, 2, 10)
+  await burst(world, 2, 1, 1024)
+  const keeper = await world.connect(lasting({ clientId: 'keeper' }))
+  expect(await keeper.receiveMany(2)).toMatchObject([{ payload: '0 '.padEnd(10) }, { payload: '1 '.padEnd(10) }])
+  await keeper.expectNothing()
+})
+
 describe('a queue that drops its oldest messages, of which those are on disk alone', () => {
   test('keeps the latest after a restart', async ({ start }) => {
     const before = await start({ limits })

@@ -76,6 +76,44 @@ describe('sluice store', () => {
     expect(json.exitCode).toBe(1)
   })
 
+  test('check of a store whose database is gone says that, and not that it is empty', async () => {
+    await withBroker()
+    await rm(join(data, 'db'), { recursive: true })
+    expect(await run('check', '--data', data)).toEqual({
+      output: 'damaged:\n  folder db: is missing\n',
+      errors: '',
+      exitCode: 1,
+    })
+  })
+
+  test('check names files by where the user has them', async () => {
+    await withBroker()
+    await rm(join(data, 'db', 'MANIFEST-000002'))
+    const { output } = await run('check', '--data', data)
+    expect(output).toContain('  file db/MANIFEST-000002: is missing, so that nothing of the database is found\n')
+    expect(output).toContain(`IO error: ${join(data, 'db', 'MANIFEST-000002')}: No such file`)
+  })
+
+  test.each([['check', '--data'], ['restore']])('%s of a folder that is not there says so', async (...command) => {
+    const nowhere = join(root, 'nowhere')
+    const more = command.length === 1 ? ['--data', join(root, 'restored')] : []
+    expect(await run(...command, nowhere, ...more)).toEqual({
+      output: '',
+      errors: `sluice: ${nowhere} does not exist; name the folder of a store\n`,
+      exitCode: 1,
+    })
+  })
+
+  test('check says which folder has no room for what it needs', async () => {
+    await withBroker()
+    const before = process.env['TMPDIR']
+    process.env['TMPDIR'] = join(root, 'nowhere')
+    const { errors } = await run('check', '--data', data)
+    if (before === undefined) delete process.env['TMPDIR']
+    else process.env['TMPDIR'] = before
+    expect(errors).toMatch(/^sluice: the copies by which the store is read cannot be written to .+nowhere: ENOENT.+\n$/)
+  })
+
   test('check is refused while a broker runs, in one line', async () => {
     await withBroker(async () => {
       expect(await run('check', '--data', data)).toEqual({
@@ -106,10 +144,22 @@ describe('sluice store', () => {
     await withBroker()
     await damage()
     const saved = join(root, 'saved')
-    const { output } = await run('repair', '--data', data, '--to', saved)
+    const { output, exitCode } = await run('repair', '--data', data, '--to', saved)
     expect(output).toContain("  retained messages: 'state': a stored message cannot be read")
+    expect(output).toContain('retained messages: 0, 1 lost\n')
     expect(output).toContain(`what could be saved is in ${saved}\n`)
+    expect(exitCode).toBe(3)
     expect((await run('check', '--data', saved)).output).toContain('nothing is damaged')
+  })
+
+  test('repair ends with 0 where nothing was damaged', async () => {
+    await withBroker()
+    const saved = join(root, 'saved')
+    expect(await run('repair', '--data', data, '--to', saved)).toEqual({
+      output: `settings: 1\nretained messages: 1\nnothing was damaged\nwhat could be saved is in ${saved}\n`,
+      errors: '',
+      exitCode: undefined,
+    })
   })
 
   test('refuses the store of a newer version, with nothing changed', async () => {

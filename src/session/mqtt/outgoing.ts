@@ -83,12 +83,10 @@ export class Outgoing {
     // What comes through a group may be with nobody else any more, and the group has asked whether there is room.
     let entry =
       group === undefined ? queue.push(message, mark, identifiers) : queue.pushPastLimits(message, mark, identifiers)
+    entry ??= pushIntoFull(this.context.broker, queue, message, mark, identifiers)
     if (entry === undefined) {
-      entry = pushIntoFull(this.context.broker, queue, message, mark, identifiers)
-      if (entry === undefined) {
-        this.session.connection?.warnOnce('queue full')
-        return
-      }
+      this.session.connection?.warnOnce('queue full')
+      return
     }
     // Exactly once holds over a crash only when the message is on disk before the subscriber sees it.
     if (qos === 2 && message.commitEpoch > entry.epoch) entry.epoch = message.commitEpoch

@@ -1,7 +1,7 @@
 import type { Broker } from '../../broker/broker.ts'
 import type { Message } from '../../message/message.ts'
 import type { Fifo } from '../../store/fifo.ts'
-import type { FifoEntry } from '../../store/fifo-entry.ts'
+import { entrySize, type FifoEntry } from '../../store/fifo-entry.ts'
 import { ReasonCode } from '../../wire/mqtt/reason-codes.ts'
 
 const NONE: readonly number[] = []
@@ -19,7 +19,8 @@ export function pushIntoFull(
 ): FifoEntry | undefined {
   const { counters } = broker
   const { queueOverflow } = broker.config.limits
-  if (queueOverflow === 'drop-oldest') {
+  // For one that is larger than the whole queue may be there is no room to be made.
+  if (queueOverflow === 'drop-oldest' && entrySize(message) <= queue.bytesMax) {
     while (queue.dropOldest()) {
       counters.publishDropped++
       const entry = queue.push(message, mark, identifiers)

@@ -1,5 +1,5 @@
 import { SluiceError } from '../../base/errors.ts'
-import { readU48, writeU48 } from '../../store/keys.ts'
+import { NUMBER_MAX, readU48, writeU48 } from '../../store/keys.ts'
 
 /** What is stored of a session besides its subscriptions, its queue and its incoming packet identifiers. */
 export interface SessionRecord {
@@ -27,9 +27,11 @@ export function decodeSession(record: Buffer): SessionRecord {
   if (record.length !== 19 || record[0] !== RECORD_VERSION) {
     throw new SluiceError('STORE_RECORD_DAMAGED', `a stored session cannot be read (version ${record[0]})`)
   }
-  return {
-    number: readU48(record, 1),
-    expirySeconds: record.readUInt32BE(7),
-    disconnectedAtMs: record.readDoubleBE(11),
+  const number = readU48(record, 1)
+  const disconnectedAtMs = record.readDoubleBE(11)
+  // Written so that NaN is refused too.
+  if (number === 0 || !(disconnectedAtMs >= 0 && disconnectedAtMs < NUMBER_MAX)) {
+    throw new SluiceError('STORE_RECORD_DAMAGED', `stored session ${number} cannot be read (time ${disconnectedAtMs})`)
   }
+  return { number, expirySeconds: record.readUInt32BE(7), disconnectedAtMs }
 }

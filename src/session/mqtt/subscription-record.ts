@@ -15,6 +15,10 @@ const RECORD_VERSION = 1
 const QOS_MASK = 0x03
 const NO_LOCAL = 0x04
 const RETAIN_AS_PUBLISHED = 0x08
+const RETAIN_HANDLING_SHIFT = 4
+const RETAIN_HANDLING_MAX = 2
+/** The largest that fits a variable byte integer (MQTT 5, section 1.5.5): a larger one could not be sent. */
+const IDENTIFIER_MAX = 268_435_455
 
 /**
  * version u8, options u8 (as in SUBSCRIBE, MQTT 5 section 3.8.3.1), subscription identifier u32. The filter is in
@@ -27,7 +31,7 @@ export function encodeSubscription(subscription: ClientSubscription): Buffer {
     subscription.qos |
     (subscription.noLocal ? NO_LOCAL : 0) |
     (subscription.retainAsPublished ? RETAIN_AS_PUBLISHED : 0) |
-    (subscription.retainHandling << 4)
+    (subscription.retainHandling << RETAIN_HANDLING_SHIFT)
   record.writeUInt32BE(subscription.identifier, 2)
   return record
 }
@@ -38,20 +42,28 @@ export function decodeSubscription(
   shareName: string,
   record: Buffer,
 ): ClientSubscription {
-  if (record.length !== 6 || record[0] !== RECORD_VERSION || (record.readUInt8(1) & QOS_MASK) === 3) {
-    throw new SluiceError('STORE_RECORD_DAMAGED', `a stored subscription cannot be read (version ${record[0]})`)
-  }
+  if (record.length !== 6 || record[0] !== RECORD_VERSION) throw damaged(requested, `version ${record[0]}`)
   const options = record.readUInt8(1)
+  const retainHandling = options >> RETAIN_HANDLING_SHIFT
+  const identifier = record.readUInt32BE(2)
+  if ((options & QOS_MASK) === 3) throw damaged(requested, 'QoS 3')
+  // The two bits above it are none that SUBSCRIBE has.
+  if (retainHandling > RETAIN_HANDLING_MAX) throw damaged(requested, `retain handling ${retainHandling}`)
+  if (identifier > IDENTIFIER_MAX) throw damaged(requested, `subscription identifier ${identifier}`)
   return {
     requested,
     filter,
     shareName,
-    qos: (options & 0x03) as QoS,
+    qos: (options & QOS_MASK) as QoS,
     noLocal: (options & NO_LOCAL) !== 0,
     retainAsPublished: (options & RETAIN_AS_PUBLISHED) !== 0,
-    retainHandling: ((options >> 4) & 0x03) as 0 | 1 | 2,
-    identifier: record.readUInt32BE(2),
+    retainHandling: retainHandling as 0 | 1 | 2,
+    identifier,
   }
+}
+
+function damaged(requested: string, what: string): SluiceError {
+  return new SluiceError('STORE_RECORD_DAMAGED', `the stored subscription to '${requested}' cannot be read (${what})`)
 }
 
 // About what a subscription takes in the session, in the trie and in the store beside its filter.
