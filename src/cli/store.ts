@@ -3,6 +3,9 @@ import type { Terminal } from './terminal.ts'
 
 const DATA = ['--data <folder>', 'folder of the store', './sluice-data'] as const
 
+// Other than that of a failure, so that a script knows that there is a new folder.
+const DAMAGED_EXIT_CODE = 3
+
 const EXAMPLES = `
 Examples:
   sluice store check --data /var/lib/sluice                 what is in the store, and what of it is damaged
@@ -37,14 +40,15 @@ export function addStoreCommand(program: Command, terminal: Terminal): void {
     })
   store
     .command('repair')
-    .description('save what can be saved of a store into a new folder; the original is not changed')
+    .description('save what can be saved of a store into a new folder (exit code 3: something was damaged)')
     .option(...DATA)
     .requiredOption('--to <newfolder>', 'where to save it: a new or an empty folder')
     .action(async ({ data, to }: { data: string; to: string }) => {
       const { repairStore } = await import('../maintenance.ts')
       const report = await repairStore(data, to)
       const lost = report.damageCount === 0 ? 'nothing was damaged\n' : damage(report)
-      terminal.out(`${table(report)}${lost}what could be saved is in ${to}\n`)
+      terminal.out(`${table(report, 'lost')}${lost}what could be saved is in ${to}\n`)
+      if (report.damageCount > 0) terminal.exit(DAMAGED_EXIT_CODE)
     })
   store
     .command('backup')
@@ -71,12 +75,14 @@ export function addStoreCommand(program: Command, terminal: Terminal): void {
   }
 }
 
-function table({ kinds }: Report): string {
-  const rows = [...kinds].map(([name, { good, leftover, damaged }]) => {
+/** `damaged`: what is said of what is. */
+function table({ kinds, damageCount }: Report, damaged = 'damaged'): string {
+  const rows = [...kinds].map(([name, { good, leftover, damaged: count }]) => {
     const rest = leftover === 0 ? '' : `, ${leftover} left over (the next start deletes them)`
-    return `${name}: ${good}${rest}${damaged === 0 ? '' : `, ${damaged} damaged`}\n`
+    return `${name}: ${good}${rest}${count === 0 ? '' : `, ${count} ${damaged}`}\n`
   })
-  return rows.length === 0 ? 'the store is empty\n' : rows.join('')
+  if (rows.length > 0) return rows.join('')
+  return damageCount === 0 ? 'the store is empty\n' : ''
 }
 
 function damage({ damage: lines, damageCount }: Report): string {

@@ -1,7 +1,8 @@
+import type { Message } from '../message/message.ts'
 import type { Backend } from './backend.ts'
 import { BlockAccount } from './block-account.ts'
 import { decodeHead } from './fifo-head.ts'
-import { keyAfter, kindKey, numberOfKey, readU48, stringOfKey } from './keys.ts'
+import { keyAfter, kindKey, NUMBER_KEY_BYTES, numberOfKey, readU48, retainedKey } from './keys.ts'
 import { KIND_BLOCK, KIND_BLOCK_DATA, KIND_BODY, KIND_HEAD, KIND_META, KIND_RETAINED, metaKey } from './keys.ts'
 import { decodeMessage } from './message-record.ts'
 import { NumberSource } from './number-source.ts'
@@ -23,6 +24,8 @@ export interface RecordKind {
   readonly name: string
   /** Notes what this record owns. */
   claim?(key: Buffer, value: Buffer, owners: Owners): void
+  /** The message in such a record, where each of the kind has one. */
+  message?(value: Buffer): Message
   /** Reads the record; answers whom it belongs to that is not there. */
   missing?(key: Buffer, value: Buffer, owners: Owners): string | undefined
   /** Answers why nobody has need of it: the next start deletes it. */
@@ -30,12 +33,18 @@ export interface RecordKind {
 }
 
 /** By the first byte of the key. */
-export type RecordKinds = ReadonlyMap<number, RecordKind>
+export type RecordKinds = ReadonlyMap<number, RecordKind> & {
+  /** Throws for a message that could not be sent, however well it can be read. */
+  readonly checkMessage?: (message: Message) => void
+}
 
 export type Visit = (key: Buffer, value: Buffer, verdict: Verdict) => Promise<void> | void
 
 const PAGE = 2_000
 const GROUP_PREFIX = metaKey('group:')
+// Two FIFOs, and the group's small number.
+const GROUP_BYTES = 18
+const GROUP_FIFOS_AT = [0, 6]
 
 /** The kinds that the store itself knows; who keeps others in it adds them. */
 export const storeKinds: RecordKinds = new Map<number, RecordKind>([
@@ -46,12 +55,11 @@ export const storeKinds: RecordKinds = new Map<number, RecordKind>([
       missing(key, value) {
         const isGroup = key.subarray(0, GROUP_PREFIX.length).equals(GROUP_PREFIX)
         if (!isGroup && !key.equals(NumberSource.key)) return 'nobody knows it'
-        const fits = isGroup ? value.length > 0 && value.length % 6 === 0 : value.length === 6
-        return fits ? undefined : 'it has the wrong length'
+        return value.length === (isGroup ? GROUP_BYTES : 6) ? undefined : 'it has the wrong length'
       },
       claim(key, value, { fifos }) {
-        if (!key.subarray(0, GROUP_PREFIX.length).equals(GROUP_PREFIX)) return
-        for (let at = 0; at + 6 <= value.length; at += 6) fifos.add(readU48(value, at))
+        if (!key.subarray(0, GROUP_PREFIX.length).equals(GROUP_PREFIX) || value.length !== GROUP_BYTES) return
+        for (const at of GROUP_FIFOS_AT) fifos.add(readU48(value, at))
       },
     },
   ],
@@ -59,9 +67,10 @@ export const storeKinds: RecordKinds = new Map<number, RecordKind>([
     KIND_RETAINED,
     {
       name: 'retained messages',
+      message: (value) => decodeMessage(value),
       missing(key, value) {
         const { topic } = decodeMessage(value)
-        return topic === stringOfKey(key) ? undefined : `it is a message of the topic '${topic}'`
+        return key.equals(retainedKey(topic)) ? undefined : `it is a message of the topic '${topic}'`
       },
     },
   ],
@@ -109,10 +118,13 @@ class Account {
   private readonly bodies = new Set<number>()
   /** Number of the first entry that may be there; Infinity: the FIFO was deleted. */
   private readonly heads = new Map<number, number>()
-  private readonly blocks = new BlockAccount(this.heads, this.bodies, this.owners.fifos)
+  private readonly checkMessage: (message: Message) => void
+  private readonly blocks: BlockAccount
 
   constructor(kinds: RecordKinds) {
     this.kinds = kinds
+    this.checkMessage = kinds.checkMessage ?? (() => {})
+    this.blocks = new BlockAccount(this.heads, this.bodies, this.owners.fifos, this.checkMessage)
   }
 
   claim(kind: number, key: Buffer, value: Buffer): void {
@@ -125,6 +137,7 @@ class Account {
 
   noteHead(key: Buffer, value: Buffer): void {
     try {
+      checkNumberKey(key)
       const { headSeq, doomed } = decodeHead(value)
       this.heads.set(numberOfKey(key), doomed ? Number.POSITIVE_INFINITY : headSeq)
     } catch {
@@ -138,7 +151,8 @@ class Account {
 
   noteBody(key: Buffer, value: Buffer): void {
     try {
-      decodeMessage(value)
+      checkNumberKey(key)
+      this.checkMessage(decodeMessage(value))
       this.bodies.add(numberOfKey(key))
     } catch {
       // Told when its turn comes.
@@ -157,6 +171,7 @@ class Account {
       if (known === undefined) return damaged(name, 'a key of a kind that this version does not know')
       const missing = known.missing?.(key, value, this.owners)
       if (missing !== undefined) return damaged(name, missing)
+      if (known.message !== undefined) this.checkMessage(known.message(value))
       const unused = known.unused?.(key, value, this.owners)
       return unused === undefined ? good(name) : leftover(name, unused)
     } catch (error) {
@@ -172,13 +187,19 @@ class Account {
   }
 
   private judgeHead(name: string, key: Buffer, value: Buffer): Verdict {
+    checkNumberKey(key)
     const fifo = numberOfKey(key)
     if (decodeHead(value).doomed) return leftover(name, 'it was deleted')
     return this.owners.fifos.has(fifo) ? good(name) : leftover(name, 'nobody uses it')
   }
 
   private judgeBody(name: string, key: Buffer, value: Buffer): Verdict {
-    decodeMessage(value)
+    checkNumberKey(key)
+    this.checkMessage(decodeMessage(value))
     return this.blocks.referred.has(numberOfKey(key)) ? good(name) : leftover(name, 'no queue refers to it')
   }
+}
+
+function checkNumberKey(key: Buffer): void {
+  if (key.length !== NUMBER_KEY_BYTES) throw new RangeError('its key has the wrong length')
 }

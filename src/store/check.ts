@@ -1,5 +1,6 @@
 import { SluiceError } from '../base/errors.ts'
 import { accountFor, type RecordKinds } from './account.ts'
+import { nameOfKey } from './key-names.ts'
 import { type FileDamage, findFileDamage } from './level/folder-damage.ts'
 import { FolderView } from './level/folder-view.ts'
 import { explain } from './level/folder-errors.ts'
@@ -53,19 +54,21 @@ export async function checkFolder(path: string, kinds: RecordKinds): Promise<Sto
   const database = await databaseOf(path)
   const files = await fileDamage(path, database)
   noteFiles(report, files)
+  // LevelDB would make a new database.
+  if (files.some(({ file }) => file === '' || file === 'CURRENT')) return report
   let view: FolderView
   try {
     view = await FolderView.open(database, [], false)
   } catch (error) {
     const explained = explain(path, error)
-    if (explained.code === 'STORE_LOCKED') throw explained
+    if (error instanceof SluiceError || explained.code === 'STORE_LOCKED') throw explained
     noteDamage(report, `database: it cannot be opened: ${innermostMessage(error)}`)
     return report
   }
   try {
     await accountFor(view.backend, kinds, (key, _value, verdict) => note(report, key, verdict))
   } catch (error) {
-    noteDamage(report, `database: it cannot be read to its end: ${innermostMessage(error)}`)
+    noteDamage(report, `database: it cannot be read to its end: ${innermostMessage(view.explain(error))}`)
   } finally {
     await view.close()
   }
@@ -81,17 +84,10 @@ export async function fileDamage(path: string, database: string): Promise<FileDa
 }
 
 export function noteFiles(report: StoreReport, files: readonly FileDamage[]): void {
-  for (const { file, what } of files) noteDamage(report, `file db/${file}: ${what}`)
+  for (const { file, what } of files) noteDamage(report, `${file === '' ? 'folder db' : `file db/${file}`}: ${what}`)
 }
 
 export function innermostMessage(error: unknown): string {
   if (error instanceof Error && error.cause !== undefined) return innermostMessage(error.cause)
   return error instanceof Error ? error.message : String(error)
-}
-
-// Text where it is text, because a client identifier or a topic says more than its bytes.
-function nameOfKey(key: Buffer): string {
-  const rest = key.subarray(1)
-  const text = rest.toString('utf8')
-  return /^[\p{L}\p{N}\p{P}\p{S} ]+$/u.test(text) ? `'${text}'` : `key ${rest.toString('hex')}`
 }

@@ -1,3 +1,6 @@
+import { isUtf8 } from 'node:buffer'
+import { SluiceError } from '../base/errors.ts'
+
 /**
  * Key layout (`docs/store-format.md`): one byte for the kind, then big-endian numbers, so that LevelDB's order is the
  * order of numbers. A string that is not the last part has its length in bytes in front (u16).
@@ -21,10 +24,18 @@ export const KIND_REDELIVERY = 0x33
 export const KIND_DELAYED = 0x34
 export const KIND_SEEN = 0x35
 
+/** Bytes of a key that is a kind and a number: of a head, a body, a binding. */
+export const NUMBER_KEY_BYTES = 7
 /** Bytes of the key of a block, and of its data: kind, FIFO u48, sequence number u48. */
 export const BLOCK_KEY_BYTES = 13
+/** Bytes of the key of a delayed message. */
+export const DELAYED_KEY_BYTES = 19
 /** One past the largest number that a key can hold. */
 export const NUMBER_MAX = 2 ** 48
+
+// Behind the kind and the length.
+const SUBSCRIPTION_ID_AT = 3
+const INCOMING_KEY_BYTES = 9
 
 export function kindKey(kind: number): Buffer {
   return Buffer.from([kind])
@@ -46,6 +57,11 @@ export function retainedKey(topic: string): Buffer {
   return stringKey(KIND_RETAINED, topic)
 }
 
+/** Whether such a key is one that was made of a text: others are read with other characters in their place. */
+export function isTextKey(key: Buffer): boolean {
+  return isUtf8(key.subarray(1))
+}
+
 /** The last part of a session's, a will's or a retained message's key. */
 export function stringOfKey(key: Buffer): string {
   return key.toString('utf8', 1, key.length)
@@ -53,11 +69,11 @@ export function stringOfKey(key: Buffer): string {
 
 export function subscriptionKey(clientId: string, filter: string): Buffer {
   const idBytes = Buffer.byteLength(clientId)
-  const key = Buffer.allocUnsafe(3 + idBytes + Buffer.byteLength(filter))
+  const key = Buffer.allocUnsafe(SUBSCRIPTION_ID_AT + idBytes + Buffer.byteLength(filter))
   key[0] = KIND_SUBSCRIPTION
   key.writeUInt16BE(idBytes, 1)
-  key.write(clientId, 3)
-  key.write(filter, 3 + idBytes)
+  key.write(clientId, SUBSCRIPTION_ID_AT)
+  key.write(filter, SUBSCRIPTION_ID_AT + idBytes)
   return key
 }
 
@@ -66,14 +82,16 @@ export function subscriptionPrefix(clientId: string): Buffer {
   return subscriptionKey(clientId, '')
 }
 
+/** Throws a SluiceError for a key that is cut off. */
 export function parseSubscriptionKey(key: Buffer): { clientId: string; filter: string } {
-  const end = 3 + key.readUInt16BE(1)
-  return { clientId: key.toString('utf8', 3, end), filter: key.toString('utf8', end, key.length) }
+  const end = key.length < SUBSCRIPTION_ID_AT ? Number.NaN : SUBSCRIPTION_ID_AT + key.readUInt16BE(1)
+  if (!(end <= key.length)) throw cutOff(key)
+  return { clientId: key.toString('utf8', SUBSCRIPTION_ID_AT, end), filter: key.toString('utf8', end, key.length) }
 }
 
 /** A packet identifier of an incoming QoS 2 message that is not yet released (MQTT 5, section 4.3.3). */
 export function incomingKey(sessionNumber: number, packetId: number): Buffer {
-  const key = Buffer.allocUnsafe(9)
+  const key = Buffer.allocUnsafe(INCOMING_KEY_BYTES)
   key[0] = KIND_INCOMING
   writeU48(key, sessionNumber, 1)
   key[7] = packetId >>> 8
@@ -86,7 +104,9 @@ export function incomingPrefix(sessionNumber: number): Buffer {
   return numberKey(KIND_INCOMING, sessionNumber)
 }
 
+/** Throws a SluiceError for a key of another length. */
 export function parseIncomingKey(key: Buffer): { sessionNumber: number; packetId: number } {
+  if (key.length !== INCOMING_KEY_BYTES) throw cutOff(key)
   return { sessionNumber: readU48(key, 1), packetId: key.readUInt16BE(7) }
 }
 
@@ -98,8 +118,9 @@ export function bodyKey(bodyId: number): Buffer {
   return numberKey(KIND_BODY, bodyId)
 }
 
-/** The number in the key of a head or a body. */
+/** The number with which a key begins. Throws a SluiceError for a key that is cut off. */
 export function numberOfKey(key: Buffer): number {
+  if (key.length < NUMBER_KEY_BYTES) throw cutOff(key)
   return readU48(key, 1)
 }
 
@@ -133,7 +154,7 @@ export function redeliveryKey(fifoId: number, seq: number): Buffer {
 
 /** A message that enters its queue at `dueMs`; keys of one queue are in the order of that time. */
 export function delayedKey(queueNumber: number, dueMs: number, number: number): Buffer {
-  const key = Buffer.allocUnsafe(19)
+  const key = Buffer.allocUnsafe(DELAYED_KEY_BYTES)
   key[0] = KIND_DELAYED
   writeU48(key, queueNumber, 1)
   writeU48(key, dueMs, 7)
@@ -143,11 +164,16 @@ export function delayedKey(queueNumber: number, dueMs: number, number: number): 
 
 /** A message identifier that a queue with a deduplication window has seen. */
 export function seenKey(queueNumber: number, messageId: string): Buffer {
-  const key = Buffer.allocUnsafe(7 + Buffer.byteLength(messageId))
+  const key = Buffer.allocUnsafe(NUMBER_KEY_BYTES + Buffer.byteLength(messageId))
   key[0] = KIND_SEEN
   writeU48(key, queueNumber, 1)
-  key.write(messageId, 7)
+  key.write(messageId, NUMBER_KEY_BYTES)
   return key
+}
+
+/** The message identifier in such a key. */
+export function messageIdOfKey(key: Buffer): string {
+  return key.toString('utf8', NUMBER_KEY_BYTES)
 }
 
 /** In front of all keys of a kind that belong to one number. */
@@ -155,8 +181,9 @@ export function ownedPrefix(kind: number, owner: number): Buffer {
   return numberKey(kind, owner)
 }
 
-/** The sequence number in the key of a block, of its data or of a redelivery count. */
+/** The sequence number in the key of a block, of its data or of a redelivery count. Throws as `numberOfKey`. */
 export function entrySeq(key: Buffer): number {
+  if (key.length < BLOCK_KEY_BYTES) throw cutOff(key)
   return readU48(key, 7)
 }
 
@@ -191,8 +218,12 @@ function sequenceKey(kind: number, fifoId: number, seq: number): Buffer {
   return key
 }
 
+function cutOff(key: Buffer): SluiceError {
+  return new SluiceError('STORE_RECORD_DAMAGED', `the key ${key.toString('hex')} has the wrong length`)
+}
+
 function numberKey(kind: number, value: number): Buffer {
-  const key = Buffer.allocUnsafe(7)
+  const key = Buffer.allocUnsafe(NUMBER_KEY_BYTES)
   key[0] = kind
   writeU48(key, value, 1)
   return key

@@ -19,6 +19,7 @@ const SLICE_BYTES = 128 * 1024 * 1024
 const DELAY_MS = 10_000
 // While a queue drains, its consumers need the disk more.
 const DELAYS_MAX = 6
+const RETRY_MS = 60_000
 // Queues that come once would fill memory with what little each of them left.
 const QUEUES_MAX = 10_000
 
@@ -38,6 +39,8 @@ export class SpaceReclaim {
   private data = new Map<number, Span>()
   private lone = new Map<number, Span>()
   private bodies: Span | undefined
+  private readonly unfinished: Slice[] = []
+  private hasFailed = false
   private timer: unknown
   private running: Promise<void> | undefined
   private closed = false
@@ -102,18 +105,34 @@ export class SpaceReclaim {
 
   private begin(work: () => Promise<void>): void {
     this.running = work()
-      .catch((error: unknown) => {
-        // LevelDB tells the next write what is wrong with the disk, and that is written again until it works.
-        this.log.warn({ err: error }, 'the space of deleted messages could not be given back')
-      })
+      .then(
+        () => {
+          this.hasFailed = false
+          this.timer = undefined
+        },
+        (error: unknown) => this.retry(work, error),
+      )
       .finally(() => {
         this.running = undefined
-        this.timer = undefined
       })
   }
 
+  /** The disk is full or broken: of that the log says more when something is to be written. */
+  private retry(work: () => Promise<void>, error: unknown): void {
+    this.timer = undefined
+    if (this.closed) return
+    if (!this.hasFailed) {
+      const why = error instanceof Error ? error.message : String(error)
+      this.log.warn({ why }, 'the space of deleted messages could not be given back, and is tried again')
+    }
+    this.hasFailed = true
+    this.timer = this.clock.after(RETRY_MS, () => this.begin(work))
+  }
+
   private async run(): Promise<void> {
-    if (this.deletedBytes * 2 >= (await this.size(KIND_BODY))) await this.compact(this.takeSlices())
+    const isWorthIt = this.deletedBytes >= DELETED_BYTES_MIN && this.deletedBytes * 2 >= (await this.size(KIND_BODY))
+    if (isWorthIt) this.unfinished.push(...this.takeSlices())
+    if (this.unfinished.length > 0) await this.compact(this.unfinished)
   }
 
   private async runAfterStart(liveBytes: number): Promise<void> {
@@ -122,11 +141,13 @@ export class SpaceReclaim {
     await this.compact([[kindKey(KIND_BLOCK), kindKey(KIND_BLOCK_DATA + 1)]])
   }
 
-  private async compact(slices: readonly Slice[]): Promise<void> {
+  /** Leaves in `slices` what is still to be done when one fails. */
+  private async compact(slices: Slice[]): Promise<void> {
     const before = await this.size(KIND_BODY)
-    for (const [from, to] of slices) {
+    for (let slice = slices[0]; slice !== undefined; slice = slices[0]) {
       if (this.closed) return
-      await this.backend.compact?.(from, to)
+      await this.backend.compact?.(...slice)
+      slices.shift()
     }
     const bytes = before - (await this.size(KIND_BODY))
     if (bytes > 0) this.log.info({ bytes }, 'gave the space of deleted messages back')

@@ -10,6 +10,8 @@ export interface Verdict {
   readonly goodCount?: number
   /** Damaged only because the head of this FIFO is: it can be made again. */
   readonly headless?: number
+  /** Of this FIFO, which nobody uses although nothing says that it was deleted. */
+  readonly ownerless?: number
   /** What can be saved of a damaged block; of its data, that it can be. */
   readonly saved?: Block
 }

@@ -169,7 +169,7 @@ describe('checking a store', () => {
   test('is refused where there is none', async () => {
     await mkdir(data)
     expect(await codeOf(checkStore(data))).toBe('STORE_FOREIGN_FOLDER')
-    expect(await codeOf(checkStore(join(root, 'nowhere')))).toBe('STORE_NOT_WRITABLE')
+    expect(await codeOf(checkStore(join(root, 'nowhere')))).toBe('STORE_NOT_FOUND')
   })
 
   test('names records that cannot be read, that belong to nobody and that nobody knows', async () => {
@@ -332,6 +332,21 @@ describe('a backup', () => {
     await client.expectNothing()
     client.drop()
   })
+
+  test.skipIf(process.platform !== 'linux')(
+    'where there can be no folder is refused, and the broker goes on',
+    async () => {
+      const broker = await start()
+      const nowhere = '/proc/nope/deeper'
+      await expect(backupStore(data, nowhere)).rejects.toMatchObject({
+        code: 'STORE_TARGET_NOT_WRITABLE',
+        message: expect.stringMatching(`^${nowhere} cannot be written to: ENOENT: .+`),
+      })
+      const client = await connect(broker, { clientId: 'c' })
+      client.drop()
+      await expect(start(nowhere)).rejects.toMatchObject({ code: 'STORE_NOT_WRITABLE' })
+    },
+  )
 
   test('that is damaged, or was not finished, is not restored', async () => {
     await filled()

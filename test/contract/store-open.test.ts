@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Message } from '../../src/message/message.ts'
 import { Fifo } from '../../src/store/fifo.ts'
 import { metaKey } from '../../src/store/keys.ts'
+import { explain } from '../../src/store/level/folder-errors.ts'
 import { FORMAT_VERSION } from '../../src/store/level/format-file.ts'
 import { openStore } from '../../src/store/open-store.ts'
 
@@ -27,6 +28,10 @@ async function failure(path: string): Promise<{ code: string; message: string }>
     return error as { code: string; message: string }
   }
   throw new Error('it opened')
+}
+
+function full(what: string): Error {
+  return Object.assign(new Error(what), { code: what.startsWith('ENOSPC') ? 'ENOSPC' : 'LEVEL_IO_ERROR' })
 }
 
 describe('opening a store', () => {
@@ -58,6 +63,15 @@ describe('opening a store', () => {
     await store.close()
     expect(await readdir(folder)).toEqual([])
   })
+
+  test.each(['ENOSPC: no space left on device, write', 'IO error: /x/000012.log: No space left on device'])(
+    'on a full disk says so (%s)',
+    (what) => {
+      const { code, message } = explain('/x', new Error('not open', { cause: new Error(what, { cause: full(what) }) }))
+      expect(code).toBe('STORE_NOT_WRITABLE')
+      expect(message).toBe(`/x cannot be used as the data folder: ${what}; make room on its disk`)
+    },
+  )
 
   test('that another process has open says so', async () => {
     const store = await openStore({ folder, durability: 'fsync' })

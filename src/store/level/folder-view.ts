@@ -1,30 +1,36 @@
 import { constants } from 'node:fs'
-import { access, copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { access, copyFile, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { Level } from 'level'
+import { SluiceError } from '../../base/errors.ts'
 import type { FileDamage } from './folder-damage.ts'
-import { TABLE_PATTERN } from './folder-damage.ts'
+import { hasNoRoom, reasonOf } from './folder-errors.ts'
 import { LevelBackend } from './level-backend.ts'
+import { LOG_PATTERN, TABLE_PATTERN } from './live-tables.ts'
 
 // No block of LevelDB has this type: it refuses to read one, instead of handing out what may be anything.
 const NO_BLOCK_TYPE = 0xee
+
+const LINK_PATTERN = /\b(\d{6})\.sst\b/g
 
 // classic-level has it, and on Node that is what `level` is; its types speak for the browser too.
 const repairer = Level as unknown as { repair(folder: string): Promise<void> }
 
 /**
  * A LevelDB database opened without touching it: LevelDB writes into whatever it opens, so it gets a folder of its own
- * with links to the tables, which are never changed, and copies of the few other files. It holds the lock of the
- * original for as long as it is open.
+ * with links to the tables and copies of the few other files. It holds the lock of the original for as long as it is
+ * open.
  */
 export class FolderView {
   readonly backend: LevelBackend
   private readonly folder: string
+  private readonly original: string
 
-  private constructor(backend: LevelBackend, folder: string) {
+  private constructor(backend: LevelBackend, folder: string, original: string) {
     this.backend = backend
     this.folder = folder
+    this.original = original
   }
 
   /**
@@ -32,15 +38,21 @@ export class FolderView {
    * that is damaged. Throws what LevelDB throws.
    */
   static async open(original: string, damage: readonly FileDamage[], rebuild: boolean): Promise<FolderView> {
-    const folder = await mkdtemp(join(tmpdir(), 'sluice-view-'))
+    const folder = await temporaryFolder()
     try {
       await link(original, folder, damage)
       if (rebuild) await repairer.repair(folder)
-      return new FolderView(await LevelBackend.open(folder, false), folder)
+      return new FolderView(await LevelBackend.open(folder, false), folder, original)
     } catch (error) {
       await rm(folder, { recursive: true })
-      throw error
+      if (hasNoRoom(error)) throw noRoom(error)
+      throw speakOf(original, folder, error)
     }
+  }
+
+  /** The same error, with the files of the original in the place of those that stand for them here. */
+  explain(error: unknown): unknown {
+    return speakOf(this.original, this.folder, error)
   }
 
   async close(): Promise<void> {
@@ -49,29 +61,66 @@ export class FolderView {
   }
 }
 
-async function link(original: string, folder: string, damage: readonly FileDamage[]): Promise<void> {
-  await mkdir(folder, { recursive: true })
-  for (const name of await readdir(original)) {
-    const from = join(original, name)
-    const to = join(folder, name)
-    const blocks = damage.find(({ file }) => file === name)?.blocks ?? []
-    if (TABLE_PATTERN.test(name) && blocks.length > 0) await writeFile(to, without(await readFile(from), blocks))
-    else if (TABLE_PATTERN.test(name)) await symlink(from, to).catch(() => copyFile(from, to))
-    else if (name === 'LOCK') await linkLock(from, to)
-    else if (name === 'CURRENT' || name.startsWith('MANIFEST-') || name.endsWith('.log')) await copyFile(from, to)
+async function temporaryFolder(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), 'sluice-view-'))
+  } catch (error) {
+    throw noRoom(error)
   }
 }
 
+function noRoom(cause: unknown): SluiceError {
+  return new SluiceError(
+    'STORE_NO_TEMPORARY_ROOM',
+    `the copies by which the store is read cannot be written to ${tmpdir()}: ${reasonOf(cause)}; ` +
+      'make room there, or name another folder with TMPDIR',
+    { cause },
+  )
+}
+
+async function link(original: string, folder: string, damage: readonly FileDamage[]): Promise<void> {
+  const names = await readdir(original)
+  for (const name of names) {
+    const from = join(original, name)
+    if (TABLE_PATTERN.test(name)) {
+      // LevelDB would read this one.
+      if (name.endsWith('.sst') && names.includes(name.replace(/sst$/, 'ldb'))) continue
+      const blocks = damage.find(({ file }) => file === name)?.blocks ?? []
+      const to = join(folder, readOnlyName(name))
+      if (blocks.length > 0) await writeFile(to, without(await readFile(from), blocks))
+      else await symlink(resolve(from), to).catch(() => copyFile(from, to))
+    } else if (name === 'LOCK') await linkLock(from, join(folder, name))
+    else if (name === 'CURRENT' || name.startsWith('MANIFEST-') || LOG_PATTERN.test(name)) {
+      await copyFile(from, join(folder, name))
+    }
+  }
+}
+
+/**
+ * LevelDB reads a table under its old name too, where the new one is not there, and writes only to the new one: so it
+ * never opens the link for writing, whatever number a damaged MANIFEST has it give to a new table.
+ */
+function readOnlyName(name: string): string {
+  return name.replace(/ldb$/, 'sst')
+}
+
 // Whom the lock cannot be shown to cannot run a broker on this folder either.
-async function linkLock(from: string, to: string): Promise<void> {
+export async function linkLock(from: string, to: string): Promise<void> {
   const isWritable = await access(from, constants.W_OK).then(
     () => true,
     () => false,
   )
-  if (isWritable) await symlink(from, to).catch(() => undefined)
+  if (isWritable) await symlink(resolve(from), to).catch(() => undefined)
 }
 
 function without(bytes: Buffer, blocks: FileDamage['blocks']): Buffer {
   for (const { typeAt } of blocks) if (typeAt < bytes.length) bytes[typeAt] = NO_BLOCK_TYPE
   return bytes
+}
+
+function speakOf(original: string, folder: string, error: unknown): unknown {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    each.message = each.message.replaceAll(folder, original).replaceAll(LINK_PATTERN, '$1.ldb')
+  }
+  return error
 }

@@ -4,58 +4,125 @@ const BLOCK_BYTES = 32 * 1024
 const HEADER_BYTES = 7
 const FULL = 1
 const FIRST = 2
+const MIDDLE = 3
 const LAST = 4
+// What a disk writes as a whole, or not at all.
+const SECTOR_BYTES = 512
 
 /**
- * Where records of a LevelDB log are damaged (leveldb, doc/log_format.md). A record that the end of the file cuts off is
- * no damage: the process ended while it was written, and nothing of it was acknowledged.
+ * A part of a log (leveldb, doc/log_format.md) within one of its blocks. `cut`: the end of the file is in it. `wrong`: no
+ * part can be read there, nor behind it up to `end`, as lengths are not to be trusted.
  */
-export function damagedRecords(bytes: Buffer): number[] {
-  const found: number[] = []
-  for (let block = 0; block < bytes.length; block += BLOCK_BYTES) {
-    const blockEnd = Math.min(block + BLOCK_BYTES, bytes.length)
-    let at = block
-    while (at + HEADER_BYTES <= blockEnd) {
-      const length = bytes.readUInt16LE(at + 4)
-      const end = at + HEADER_BYTES + length
-      if (length === 0 && bytes[at + 6] === 0) {
-        if (!isZero(bytes, at, blockEnd)) found.push(at)
-        break
-      }
-      if (end > blockEnd) {
-        if (blockEnd < bytes.length) found.push(at)
-        break
-      }
-      if (bytes.readUInt32LE(at) !== maskedChecksum(bytes, at + 6, end)) {
-        // LevelDB drops the rest of the block: lengths in it are not to be trusted.
-        found.push(at)
-        break
-      }
-      at = end
-    }
-  }
-  return found
+interface Part {
+  readonly at: number
+  readonly end: number
+  readonly type: number
+  readonly state: 'whole' | 'cut' | 'wrong'
 }
 
-/** The records of a log whose end may be cut off. Throws RangeError where one before it is damaged. */
+/**
+ * Where records of a LevelDB log are damaged. A torn end is no damage: the process or the power ended while a record was
+ * written, which nothing was told that waits for it. The end is torn when no record begins behind what cannot be read,
+ * and that is cut off by the end of the file or has sectors of zeros, which file systems leave in the place of what was
+ * not yet on disk.
+ */
+export function damagedRecords(bytes: Buffer, mayBeTorn = true): number[] {
+  const found: number[] = []
+  const torn: number[] = []
+  let begun: number | undefined
+  // Parts of a record whose beginning has been told already.
+  let isLost = false
+  for (const { at, end, type, state } of parts(bytes)) {
+    if (state !== 'whole') {
+      if (state === 'cut' || hasZeroSector(bytes, at, end)) torn.push(begun ?? at)
+      else found.push(at)
+      if (torn.length > 0 && hasRecordWithin(bytes, at, end)) found.push(...torn.splice(0))
+      begun = undefined
+      isLost = true
+    } else if (type === FULL || type === FIRST) {
+      if (begun !== undefined) found.push(begun)
+      found.push(...torn.splice(0))
+      begun = type === FIRST ? at : undefined
+      isLost = false
+    } else if (type === MIDDLE || type === LAST) {
+      if (begun === undefined && !isLost) found.push(at)
+      if (begun === undefined) isLost = type === MIDDLE
+      if (type === LAST) begun = undefined
+    } else {
+      found.push(at)
+      begun = undefined
+      isLost = true
+    }
+  }
+  if (begun !== undefined) torn.push(begun)
+  if (!mayBeTorn) found.push(...torn)
+  return [...new Set(found)].sort((a, b) => a - b)
+}
+
+/** Whether anything was written to this log for certain. */
+export function hasRecord(bytes: Buffer): boolean {
+  for (const { type, state } of parts(bytes)) if (state === 'whole' && (type === FULL || type === FIRST)) return true
+  return false
+}
+
+/** The records of a log whose end may be torn. Throws RangeError where one before it is damaged. */
 export function* logRecords(bytes: Buffer): Generator<Buffer> {
   if (damagedRecords(bytes).length > 0) throw new RangeError('a log is damaged')
-  let parts: Buffer[] = []
-  for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
-    const left = BLOCK_BYTES - (at % BLOCK_BYTES)
-    const length = bytes.readUInt16LE(at + 4)
-    const type = bytes[at + 6] ?? 0
-    const end = at + HEADER_BYTES + length
-    if (left < HEADER_BYTES || type === 0) {
-      at += left
-      continue
-    }
-    if (end > bytes.length) return
-    if (type === FULL || type === FIRST) parts = []
-    parts.push(bytes.subarray(at + HEADER_BYTES, end))
-    if (type === FULL || type === LAST) yield Buffer.concat(parts)
-    at = end
+  let gathered: Buffer[] | undefined
+  for (const { at, end, type, state } of parts(bytes)) {
+    if (state !== 'whole') return
+    if (type === FULL || type === FIRST) gathered = []
+    gathered?.push(bytes.subarray(at + HEADER_BYTES, end))
+    if (type === FULL || type === LAST) yield Buffer.concat(gathered ?? [])
   }
+}
+
+function* parts(bytes: Buffer): Generator<Part> {
+  for (let block = 0; block < bytes.length; block += BLOCK_BYTES) {
+    const blockEnd = block + BLOCK_BYTES
+    const there = Math.min(blockEnd, bytes.length)
+    let at = block
+    while (at + HEADER_BYTES <= there) {
+      const end = at + HEADER_BYTES + bytes.readUInt16LE(at + 4)
+      const type = bytes[at + 6] as number
+      if (end > there) {
+        yield { at, end: there, type, state: end <= blockEnd ? 'cut' : 'wrong' }
+        at = blockEnd
+      } else if (bytes.readUInt32LE(at) === maskedChecksum(bytes, at + 6, end)) {
+        yield { at, end, type, state: 'whole' }
+        at = end
+      } else {
+        yield { at, end: there, type, state: 'wrong' }
+        at = blockEnd
+      }
+    }
+    // The last bytes of a block, where no header has room, are padding.
+    if (at < there && at + HEADER_BYTES <= blockEnd) yield { at, end: there, type: 0, state: 'cut' }
+  }
+}
+
+/** Whether a record begins anywhere in this part of a block. */
+function hasRecordWithin(bytes: Buffer, start: number, blockEnd: number): boolean {
+  for (let at = start + 1; at + HEADER_BYTES <= blockEnd; at++) {
+    const type = bytes[at + 6]
+    if (type !== FULL && type !== FIRST) continue
+    const length = bytes.readUInt16LE(at + 4)
+    const end = at + HEADER_BYTES + length
+    if (length === 0 || end > blockEnd) continue
+    if (bytes.readUInt32LE(at) === maskedChecksum(bytes, at + 6, end)) return true
+  }
+  return false
+}
+
+/** Whether a sector in it is zero, or what the end leaves of one. */
+function hasZeroSector(bytes: Buffer, start: number, end: number): boolean {
+  const first = Math.floor(start / SECTOR_BYTES) * SECTOR_BYTES
+  for (let sector = first; sector < end; sector += SECTOR_BYTES) {
+    const sectorEnd = Math.min(sector + SECTOR_BYTES, end)
+    if (sector < start && sectorEnd < end) continue
+    if (isZero(bytes, Math.max(sector, start), sectorEnd)) return true
+  }
+  return false
 }
 
 function isZero(bytes: Buffer, start: number, end: number): boolean {

@@ -17,6 +17,7 @@ class SizedBackend extends MemoryBackend {
   isFull = false
 
   sizeOf(): Promise<number> {
+    if (Number.isNaN(this.size)) return Promise.reject(new Error('Database is not open: cannot call approximateSize()'))
     return Promise.resolve(this.size)
   }
 
@@ -36,9 +37,11 @@ class SizedBackend extends MemoryBackend {
 
 const range = (from: Buffer, to: Buffer): string => `${from.toString('hex')}-${to.toString('hex')}`
 
-function open(): { backend: SizedBackend; clock: FakeClock; reclaim: SpaceReclaim } {
+function open(): { backend: SizedBackend; clock: FakeClock; reclaim: SpaceReclaim; warnings: object[] } {
   const [backend, clock] = [new SizedBackend(), new FakeClock()]
-  return { backend, clock, reclaim: new SpaceReclaim(backend, clock, silentLog) }
+  const warnings: object[] = []
+  const log = { ...silentLog, warn: (what: object) => void warnings.push(what) }
+  return { backend, clock, reclaim: new SpaceReclaim(backend, clock, log), warnings }
 }
 
 async function pass(clock: FakeClock, times = 1): Promise<void> {
@@ -117,14 +120,42 @@ describe('giving space back', () => {
     expect(backend.compacted).toHaveLength(1)
   })
 
-  test('goes on after the disk has refused', async () => {
+  test('is tried again after the disk has refused, and said once, without where in the program', async () => {
+    const { backend, clock, reclaim, warnings } = open()
+    backend.isFull = true
+    reclaim.dataDeleted(1, 1, 100 * MIB, false)
+    await pass(clock, 20)
+    expect(warnings).toEqual([{ why: 'no space' }])
+    backend.isFull = false
+    reclaim.dataDeleted(2, 2, 100 * MIB, false)
+    await pass(clock, 6)
+    expect(backend.compacted).toEqual([
+      range(blockDataKey(1, 1), blockDataKey(1, 2)),
+      range(blockDataKey(2, 2), blockDataKey(2, 3)),
+    ])
+    await pass(clock, 20)
+    expect(backend.compacted).toHaveLength(2)
+  })
+
+  test('is tried again when the disk fails right after a start', async () => {
+    const { backend, clock, reclaim, warnings } = open()
+    backend.size = Number.NaN
+    reclaim.recovered(0)
+    await pass(clock)
+    expect(warnings).toEqual([{ why: 'Database is not open: cannot call approximateSize()' }])
+    backend.size = 100 * MIB
+    await pass(clock, 6)
+    expect(backend.compacted).toHaveLength(1)
+  })
+
+  test('is not tried again once the store is closed', async () => {
     const { backend, clock, reclaim } = open()
     backend.isFull = true
     reclaim.dataDeleted(1, 1, 100 * MIB, false)
     await pass(clock, 2)
+    await reclaim.close()
     backend.isFull = false
-    reclaim.dataDeleted(1, 2, 100 * MIB, false)
-    await pass(clock, 2)
-    expect(backend.compacted).toHaveLength(1)
+    await pass(clock, 20)
+    expect(backend.compacted).toEqual([])
   })
 })
