@@ -1,5 +1,5 @@
 // Sequences that the tests do not run: `npm run test:model -- --minutes 10 --seed 5` compares random ones with the
-// reference broker, each of the three worlds for so long, from this seed on. What it finds becomes a test in
+// reference broker, each of the three worlds for so long, by this seed. What it finds becomes a test in
 // test/model/found.test.ts.
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'

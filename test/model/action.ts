@@ -1,9 +1,27 @@
 import fc from 'fast-check'
-import type { ModelSubscription } from './state.ts'
 
 export const CLIENTS = ['c0', 'c1', 'c2', 'c3'] as const
 
 export type ClientName = (typeof CLIENTS)[number]
+
+export interface ModelSubscription {
+  readonly filter: string
+  readonly qos: number
+  readonly noLocal: boolean
+  readonly retainAsPublished: boolean
+  readonly retainHandling: number
+  /** 0: none. */
+  readonly identifier: number
+}
+
+export interface ModelWill {
+  readonly qos: number
+  readonly retain: boolean
+  /** Seconds, as is `expiry`; of version 5, as what follows. */
+  readonly delay: number
+  readonly expiry: number
+  readonly contentType: boolean
+}
 
 interface Who {
   readonly who: ClientName
@@ -15,11 +33,13 @@ export type Action =
       readonly do: 'connect'
       readonly version: 3 | 4 | 5
       readonly clean: boolean
-      /** Seconds; of version 5, as all that is not in 3.1.1. */
+      /** Seconds, 0xFFFFFFFF for ever; of version 5, as all that is not in 3.1.1. */
       readonly expiry: number
       readonly receiveMaximum: number
       readonly aliases: number
-      readonly will: { readonly qos: number; readonly retain: boolean; readonly delay: number } | undefined
+      /** 0: none. */
+      readonly packetBytesMax: number
+      readonly will: ModelWill | undefined
     })
   | (Who & { readonly do: 'disconnect'; readonly how: 'normally' | 'with will' | 'abruptly'; readonly expiry?: number })
   | (Who & { readonly do: 'subscribe'; readonly requests: readonly ModelSubscription[]; readonly identifier: number })
@@ -32,6 +52,10 @@ export type Action =
       readonly empty: boolean
       readonly expiry: number
       readonly contentType: boolean
+      /** 0: none. */
+      readonly alias: number
+      /** Its size is about what some clients take at most. */
+      readonly large: boolean
       readonly count: number
       /** A QoS 2 message is released at once. */
       readonly release: boolean
@@ -42,66 +66,97 @@ export type Action =
   | (Who & { readonly do: 'acknowledge all' })
   | (Who & { readonly do: 'repeat' | 'release'; readonly which: number })
   | { readonly do: 'pass'; readonly seconds: number }
-  | { readonly do: 'restart' }
+  /** The seconds during which the broker is down. */
+  | { readonly do: 'restart'; readonly seconds: number }
 
-// What two groups share and what nobody shares are apart, so that a message tells by which way it came.
-const filter = fc.constantFrom('a', 'a/b', 'a/+', 'a/#', '+/b', 'b', 'b/#', '+', '/+')
-const shared = fc.constantFrom('$share/g/q/1', '$share/h/r/+')
-const topic = fc.constantFrom('a', 'a/b', 'a/c', 'b', 'b/b', '/b', 'q/1', 'r/1', 'r/2')
+const FILTERS = ['a', 'a/b', 'a/+', 'a/#', '+/b', 'b', 'b/#', '+', '/+', '$x/#', '$x/+']
+/** Nobody is in two groups that share a topic: what the first one hands over can take the room for the second. */
+const SHARED = { c0: '$share/g/q/1', c1: '$share/g/q/1', c2: '$share/h/q/1', c3: '$share/h/q/1' }
+const SHARED_BY_ALL = '$share/h/r/+'
+/**
+ * For c3 alone, which is always of version 5: by the subscription identifier a message tells by which way it came. At
+ * QoS 0, because what takes room would change who of a group gets the message.
+ */
+const OVERLAPPING = ['#', 'q/+', '+/1', 'r/#']
+const NEVER_EXPIRES = 0xffff_ffff
+
+const topic = fc.constantFrom('a', 'a/b', 'a/c', 'b', 'b/b', '/b', '$x', '$x/b', 'q/1', 'q/1', 'r/1', 'r/2')
 const who = fc.constantFrom(...CLIENTS)
 const qos = fc.nat(2)
 const rarely = fc.nat(4).map((number) => number === 4)
-const options = { qos, identifier: fc.constant(0) }
-const request = fc.oneof(
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      filter,
-      noLocal: rarely,
-      retainAsPublished: fc.boolean(),
-      retainHandling: fc.nat(2),
-      ...options,
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      filter: shared,
-      noLocal: fc.constant(false),
-      retainAsPublished: fc.boolean(),
-      retainHandling: fc.nat(2),
-      ...options,
-    }),
-  },
-)
+const options = { qos, retainAsPublished: fc.boolean(), retainHandling: fc.nat(2), identifier: fc.constant(0) }
+const ordinary = fc.record({ filter: fc.constantFrom(...FILTERS), noLocal: rarely, ...options })
+const overlapping = fc.record({
+  filter: fc.constantFrom(...OVERLAPPING),
+  noLocal: rarely,
+  ...options,
+  qos: fc.constant(0),
+})
 
-const connect = fc.record({
+function sharedBy(client: ClientName): fc.Arbitrary<ModelSubscription> {
+  const filter = fc.constantFrom(SHARED[client], SHARED_BY_ALL)
+  return fc.record({ filter, noLocal: fc.constant(false), ...options })
+}
+
+/** Those of one SUBSCRIBE: what is shared and what is not are apart, as they have an identifier of their own. */
+function requestsOf(client: ClientName): fc.Arbitrary<ModelSubscription[]> {
+  const own = client === 'c3' ? fc.oneof(ordinary, overlapping) : ordinary
+  const once = { minLength: 1, maxLength: 2, selector: (one: ModelSubscription) => one.filter }
+  return fc.oneof(
+    { weight: 3, arbitrary: fc.uniqueArray(own, once) },
+    { weight: 2, arbitrary: fc.uniqueArray(sharedBy(client), once) },
+  )
+}
+
+const anyConnect = fc.record({
   do: fc.constant('connect' as const),
   who,
   version: fc.constantFrom<3 | 4 | 5>(5, 4, 3, 5),
   clean: fc.nat(2).map((number) => number === 2),
-  expiry: fc.constantFrom(3600, 20, 0, 3600),
+  expiry: fc.constantFrom(3600, 20, 0, NEVER_EXPIRES),
   receiveMaximum: fc.constantFrom(100, 1, 2),
-  aliases: fc.constantFrom(0, 0, 1),
-  will: fc.option(fc.record({ qos, retain: fc.boolean(), delay: fc.constantFrom(0, 10, 30) }), {
-    nil: undefined,
-    freq: 2,
-  }),
+  aliases: fc.constantFrom(0, 1, 2, 5),
+  packetBytesMax: fc.constantFrom(0, 0, 44, 50),
+  will: fc.option(
+    fc.record({
+      qos,
+      retain: fc.boolean(),
+      delay: fc.constantFrom(0, 10, 30),
+      expiry: fc.constantFrom(0, 5, 25),
+      contentType: fc.boolean(),
+    }),
+    { nil: undefined, freq: 2 },
+  ),
 })
+/** With aliases, what the size of a packet is would depend on which topics have got one. */
+const connect = anyConnect.map((one) => ({
+  ...one,
+  version: one.who === 'c3' ? (5 as const) : one.version,
+  aliases: one.packetBytesMax > 0 ? 0 : one.aliases,
+}))
 const disconnect = fc.record(
   {
     do: fc.constant('disconnect' as const),
     who,
     how: fc.constantFrom('normally' as const, 'abruptly' as const, 'with will' as const),
-    expiry: fc.constantFrom(0, 15, 3600),
+    expiry: fc.constantFrom(0, 15, 3600, NEVER_EXPIRES),
   },
   { requiredKeys: ['do', 'who', 'how'] },
 )
-const subscribe = fc.record({
-  do: fc.constant('subscribe' as const),
+const subscribe = fc.oneof(
+  ...CLIENTS.map((client) =>
+    fc.record({
+      do: fc.constant('subscribe' as const),
+      who: fc.constant(client),
+      requests: requestsOf(client),
+      identifier: fc.constantFrom(0, 0, 1, 2),
+    }),
+  ),
+)
+const unsubscribe = fc.record({
+  do: fc.constant('unsubscribe' as const),
   who,
-  requests: fc.uniqueArray(request, { minLength: 1, maxLength: 2, selector: (one) => one.filter }),
-  identifier: fc.nat(3),
+  filter: fc.constantFrom(...FILTERS, ...OVERLAPPING, ...Object.values(SHARED), SHARED_BY_ALL),
 })
 const publish = fc.record({
   do: fc.constant('publish' as const),
@@ -112,6 +167,8 @@ const publish = fc.record({
   empty: rarely,
   expiry: fc.constantFrom(0, 0, 0, 5, 25),
   contentType: rarely,
+  alias: fc.constantFrom(0, 0, 1, 2),
+  large: fc.nat(2).map((number) => number === 2),
   count: fc.integer({ min: 1, max: 3 }),
   release: fc.nat(3).map((number) => number < 3),
   atOnce: rarely,
@@ -121,10 +178,7 @@ const steps: { weight: number; arbitrary: fc.Arbitrary<Action> }[] = [
   { weight: 5, arbitrary: connect },
   { weight: 3, arbitrary: disconnect },
   { weight: 5, arbitrary: subscribe },
-  {
-    weight: 1,
-    arbitrary: fc.record({ do: fc.constant('unsubscribe' as const), who, filter: fc.oneof(filter, shared) }),
-  },
+  { weight: 1, arbitrary: unsubscribe },
   { weight: 10, arbitrary: publish },
   {
     weight: 4,
@@ -135,9 +189,24 @@ const steps: { weight: number; arbitrary: fc.Arbitrary<Action> }[] = [
     weight: 2,
     arbitrary: fc.record({ do: fc.constantFrom('repeat' as const, 'release' as const), who, which: fc.nat(2) }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('pass' as const), seconds: fc.constantFrom(5, 10, 20, 60) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('pass' as const), seconds: fc.constantFrom(5, 10, 20, 60, 4000) }),
+  },
 ]
-const restart = { weight: 1, arbitrary: fc.constant<Action>({ do: 'restart' }) }
+const restart = {
+  weight: 1,
+  arbitrary: fc.record({ do: fc.constant('restart' as const), seconds: fc.constantFrom(0, 10, 40) }),
+}
+
+export function isShared(topic: string): boolean {
+  return /^[qr]/.test(topic)
+}
+
+/** Not what is retained, which is replayed in any order, nor what is shared, which another member could take. */
+export function isLarge({ large, retain, empty, topic: name }: Action & { do: 'publish' }): boolean {
+  return large && !retain && !empty && !isShared(name)
+}
 
 /** The first actions give each client a session, so that what follows has something to act on. */
 export function sequences(withRestarts: boolean): fc.Arbitrary<Action[]> {

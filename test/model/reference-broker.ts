@@ -1,15 +1,46 @@
-import { describes, entryOf, isExpired, mayCome, merged, noteSent, problemOf, tell } from './reference-entry.ts'
-import { hasRoom, naiveMatch, newGroup, newSession, NEVER, SHARED } from './state.ts'
-import type {
-  Entry,
-  Group,
-  Link,
-  ModelMessage,
-  ModelSession,
-  ModelSubscription,
-  ModelWill,
-  SeenPacket,
-} from './state.ts'
+import type { ReceivedPacket } from '../support/wire-reader.ts'
+import { publishPacket } from '../support/wire-writer.ts'
+import type { ModelSubscription } from './action.ts'
+import { publishText } from './packet-text.ts'
+
+export const NEVER = Number.POSITIVE_INFINITY
+
+export type Entry = ReturnType<typeof entryOf>
+export type Publication = Pick<ReceivedPacket, 'topic' | 'payload' | 'qos' | 'retain' | 'properties'>
+/** Those of one `line` keep their order. */
+type Message = Publication & { publisher: string; line: string; serial: number; expiresAt: number }
+
+export class ModelSession {
+  readonly subscriptions = new Map<string, ModelSubscription>()
+  who = ''
+  isConnected = true
+  client = { version: 5 as 3 | 4 | 5, window: 0, packetBytesMax: 0 }
+  expirySeconds = 0
+  endsAt = NEVER
+  will: { readonly publication: Publication; readonly delaySeconds: number } | undefined
+  willDueAt = NEVER
+  /** At QoS 1 and 2, in the order of sending. */
+  sent: Entry[] = []
+  queued: Entry[] = []
+
+  get hasRoom(): boolean {
+    return this.isConnected && this.sent.filter((entry) => entry.inFlight).length < this.client.window
+  }
+
+  remove(entry: Entry): void {
+    this.sent = this.sent.filter((one) => one !== entry)
+    this.queued = this.queued.filter((one) => one !== entry)
+  }
+}
+
+class Group {
+  readonly members = new Map<ModelSession, ModelSubscription>()
+  /** Messages that any member has to get as soon as it is ready. */
+  offers: Message[] = []
+  /** By member, publisher, topic and QoS: what was not `returned` comes in order. */
+  readonly latestSerials = new Map<string, number>()
+  readonly returned = new Set<Message>()
+}
 
 /**
  * What a broker must do, in the plainest way. It does not send, it explains what was received (`take`) and says what
@@ -18,283 +49,252 @@ import type {
 export class ReferenceBroker {
   now = 0
   readonly sessions = new Map<string, ModelSession>()
-  readonly groups = new Map<string, Group>()
-  private readonly retained = new Map<string, ModelMessage>()
-  private readonly wills = new Map<string, ModelWill>()
+  private readonly groups = new Map<string, Group>()
+  private readonly retained = new Map<string, Message>()
   private count = 0
 
   /** Returns session present. */
-  connect(who: string, link: Link, clean: boolean, expirySeconds: number, will: ModelWill | undefined): boolean {
-    if (this.sessions.get(who)?.link !== undefined) this.leave(who, true)
-    if (clean) this.end(who)
+  connect(who: string, clean: boolean, connection: Partial<ModelSession>): boolean {
+    const before = this.sessions.get(who)
+    if (before?.isConnected === true) this.leave(before, true)
+    if (clean && before !== undefined) this.end(before)
     const known = this.sessions.get(who)
-    const session = known ?? newSession(who, link)
-    this.sessions.set(who, session)
-    this.wills.delete(who)
-    if (will !== undefined) this.wills.set(who, will)
-    Object.assign(session, { link, expirySeconds, endsAt: NEVER })
-    for (const entry of session.entries) entry.inFlight = false
+    const fresh = { who, isConnected: true, endsAt: NEVER, willDueAt: NEVER, ...connection }
+    this.sessions.set(who, Object.assign(known ?? new ModelSession(), fresh))
     return known !== undefined
   }
 
-  /** The connection ended; a new expiry comes with DISCONNECT. */
-  leave(who: string, withWill: boolean): void {
-    const session = this.sessions.get(who) as ModelSession
-    session.link = undefined
-    session.zero = []
-    this.giveBack(session, () => true, false)
-    const will = this.wills.get(who)
-    if (will !== undefined && withWill) {
-      will.dueAt = this.now + Math.min(will.delaySeconds, session.expirySeconds)
-      if (will.dueAt <= this.now) this.sendWill(who)
-    } else this.wills.delete(who)
-    if (session.expirySeconds === 0) this.end(who)
-    else session.endsAt = this.now + session.expirySeconds
-  }
-
-  /** Returns the reason codes; retained messages follow. */
-  subscribe(who: string, requests: readonly ModelSubscription[]): number[] {
-    const session = this.sessions.get(who) as ModelSession
-    const news = requests.map((request) => {
-      const isNew = !session.subscriptions.has(request.filter)
-      session.subscriptions.set(request.filter, request)
-      const [, name, filter] = SHARED.exec(request.filter) ?? []
-      if (name === undefined || filter === undefined) return isNew
-      const key = request.filter
-      const group = this.groups.get(key) ?? newGroup(key, filter)
-      group.members.set(who, request)
-      this.groups.set(key, group)
-      return isNew
-    })
-    const batch = `retained ${this.count++}`
-    for (const [index, request] of requests.entries()) {
-      if (SHARED.test(request.filter) || request.retainHandling === 2) continue
-      if (request.retainHandling === 1 && !news[index]) continue
-      for (const message of this.retained.values()) {
-        if (!naiveMatch(request.filter, message.topic) || isExpired(message, this.now)) continue
-        if (request.noLocal && message.publisher === who) continue
-        this.enqueue(session, message, { ...request, retainAsPublished: true }, [request.identifier], batch)
-      }
+  /** The connection ended. */
+  leave(session: ModelSession, withWill: boolean): void {
+    session.isConnected = false
+    session.queued = session.queued.filter((entry) => entry.qos > 0)
+    for (const entry of session.sent) {
+      const { group, message, qos } = entry
+      Object.assign(entry, { group: undefined, inFlight: false, awaitsPubrel: false })
+      // MQTT-4.8.2-4: what was sent at QoS 2 stays.
+      if (group === undefined || qos === 2) continue
+      session.remove(entry)
+      group.returned.add(message)
+      group.offers.push(message)
     }
-    return requests.map((request) => request.qos)
+    if (!withWill) session.will = undefined
+    session.willDueAt = this.now + (session.will?.delaySeconds ?? 0)
+    session.endsAt = this.now + session.expirySeconds
+    this.passTo(this.now)
   }
 
-  unsubscribe(who: string, filter: string): number {
-    const session = this.sessions.get(who) as ModelSession
-    if (!session.subscriptions.delete(filter)) return 0x11
-    const group = this.groups.get(filter)
-    if (group !== undefined) this.leaveGroup(session, group)
-    return 0
+  subscribe(session: ModelSession, request: ModelSubscription): void {
+    const { filter, noLocal, retainHandling } = request
+    const isNew = !session.subscriptions.has(filter)
+    session.subscriptions.set(filter, request)
+    if (filter.startsWith('$share/')) {
+      const group = this.groups.get(filter) ?? new Group()
+      this.groups.set(filter, group)
+      group.members.set(session, request)
+    } else if (retainHandling === 0 || (retainHandling === 1 && isNew)) {
+      const by = [{ ...request, retainAsPublished: true }]
+      const found = [...this.retained.values()].filter((one) => matches(filter, one.topic))
+      for (const one of found) if (!noLocal || one.publisher !== session.who) this.enqueue(session, one, by)
+    }
+  }
+
+  unsubscribe(session: ModelSession, filter: string): number {
+    this.leaveGroup(session, filter)
+    return session.subscriptions.delete(filter) ? 0 : 0x11
   }
 
   /** Returns the reason code of the acknowledgement. */
-  publish(fields: Omit<ModelMessage, 'serial'>, batch = `single ${this.count++}`): number {
-    const message = { ...fields, serial: this.count++ }
-    if (message.retain) {
-      if (message.payload === '') this.retained.delete(message.topic)
-      else this.retained.set(message.topic, message)
-    }
+  publish(publisher: string, publication: Publication): number {
+    const { topic, payload, qos, retain, properties } = publication
+    const expiresAt = this.now + (properties.messageExpiryInterval ?? NEVER)
+    const message = { ...publication, publisher, line: `${publisher} ${topic}`, serial: this.count++, expiresAt }
+    if (retain) this.retained.set(topic, message)
+    if (retain && payload === '') this.retained.delete(topic)
     let reasonCode = 0x10
     for (const session of this.sessions.values()) {
-      const matching = [...session.subscriptions.values()].filter((one) => naiveMatch(one.filter, message.topic))
+      const matching = [...session.subscriptions.values()].filter((one) => matches(one.filter, topic))
       if (matching.length > 0) reasonCode = 0
-      const counting = matching.filter((one) => !one.noLocal || message.publisher !== session.who)
-      if (counting.length === 0) continue
-      const identifiers = counting.map((one) => one.identifier)
-      this.enqueue(session, message, merged(counting), identifiers, batch)
+      const heard = matching.filter((one) => !one.noLocal || publisher !== session.who)
+      if (heard.length > 0) this.enqueue(session, message, heard)
     }
-    for (const group of this.groups.values()) {
-      if (!naiveMatch(group.filter, message.topic)) continue
+    for (const [key, group] of this.groups) {
+      if (!matches(key.split('/').slice(2).join('/'), topic)) continue
       reasonCode = 0
-      const candidates = new Set([...group.members.keys()].filter((member) => this.isReady(member)))
-      if (message.qos === 0) {
-        if (candidates.size > 0 && this.waiting(group).length === 0) group.zero.push({ message, candidates })
-        continue
-      }
-      const isKept = this.waiting(group).length > 0 || [...group.members.values()].some((one) => one.qos > 0)
-      if (candidates.size > 0 || isKept) group.pool.push(message)
+      const isReady = this.isReady(group)
+      const isBehind = group.offers.some((one) => one.qos > 0)
+      const isKept = isBehind || isReady || [...group.members.values()].some((one) => one.qos > 0)
+      if (qos === 0 ? isReady && !isBehind : isKept) group.offers.push(message)
     }
     return reasonCode
   }
 
-  /** What a client may acknowledge now, in the order of sending. */
-  open(who: string): Entry[] {
-    const { entries, link } = this.sessions.get(who) ?? { entries: [], link: undefined }
-    return link === undefined ? [] : entries.filter((entry) => entry.inFlight && !entry.awaitsPubrel)
-  }
-
   /** The client acknowledges one message, one step further in its handshake, or refuses it. */
-  acknowledge(who: string, entry: Entry, refuses: boolean): void {
-    const session = this.sessions.get(who) as ModelSession
-    if (entry.qos === 1 || entry.released || refuses) session.entries.splice(session.entries.indexOf(entry), 1)
+  acknowledge(session: ModelSession, entry: Entry, refuses: boolean): void {
+    if (entry.qos === 1 || entry.released || refuses) session.remove(entry)
     else Object.assign(entry, { released: true, awaitsPubrel: true, group: undefined })
   }
 
-  /** When something happens by itself next. */
   nextDue(): number {
-    const ends = [...this.sessions.values()].map((session) => session.endsAt)
-    return Math.min(NEVER, ...ends, ...[...this.wills.values()].map((will) => will.dueAt))
+    return Math.min(...[...this.sessions.values()].flatMap(({ endsAt, willDueAt }) => [endsAt, willDueAt]))
   }
 
-  /** To be called for each `nextDue`. */
+  /** To be called for each `nextDue`, unless the broker is down. */
   passTo(time: number): void {
     this.now = time
-    for (const [who, will] of [...this.wills]) if (will.dueAt <= time) this.sendWill(who)
-    for (const session of [...this.sessions.values()]) if (session.endsAt <= time) this.end(session.who)
+    for (const one of this.retained.values()) if (one.expiresAt <= time) this.retained.delete(one.topic)
+    for (const group of this.groups.values()) group.offers = group.offers.filter((one) => one.expiresAt > time)
+    for (const session of this.sessions.values()) {
+      session.queued = session.queued.filter(({ message }) => message.expiresAt > time)
+      if (session.willDueAt <= time) this.sendWill(session)
+    }
+    for (const session of this.sessions.values()) if (session.endsAt <= time) this.end(session)
   }
 
   /** The broker stops: what goes out on connections that are about to end is left to it. */
   stop(): void {
     for (const session of this.sessions.values()) {
-      const will = this.wills.get(session.who)
-      if (
-        session.link !== undefined &&
-        will !== undefined &&
-        Math.min(will.delaySeconds, session.expirySeconds) === 0
-      ) {
-        this.sendWill(session.who)
-      }
+      const { isConnected, expirySeconds, will } = session
+      if (isConnected && (expirySeconds === 0 || will?.delaySeconds === 0)) this.sendWill(session)
     }
   }
 
   /** Explains a PUBLISH or PUBREL that a client received; the answer says what is wrong with it. */
-  take(who: string, packet: SeenPacket): string | undefined {
-    const session = this.sessions.get(who)
-    if (session?.link === undefined) return 'is for nobody'
-    const next = this.nextOf(session)
+  take(session: ModelSession, packet: ReceivedPacket): string | undefined {
+    this.nextOf(session)
     if (packet.type === 'pubrel') {
-      const entry = session.entries.find((one) => one.awaitsPubrel && one.packetId === packet.packetId)
-      if (entry === undefined) return 'releases what was not received'
-      entry.awaitsPubrel = false
+      const first = session.sent.find((entry) => entry.awaitsPubrel)
+      if (first?.packetId !== packet.packetId) return `instead of PUBREL ${first?.packetId}`
+      first.awaitsPubrel = false
       return undefined
     }
-    const list = packet.qos === 0 ? session.zero : session.entries
-    const first = packet.qos === 0 ? session.zero[0] : next
-    const fitting = list.find(
-      (entry) => !entry.inFlight && mayCome(entry, first, list) && describes(entry, packet, session.link, this.now),
-    )
-    const entry = fitting ?? this.takeShared(session, packet)
-    if (entry === undefined)
-      return first === undefined ? 'is not expected' : `instead of ${tell(first, session.link, this.now)}`
-    session.zero = session.zero.filter((one) => one !== entry)
-    if (packet.qos === 0) return undefined
-    const problem = problemOf(session, entry, packet)
-    if (problem !== undefined) return problem
-    noteSent(session, entry, packet.packetId)
+    if (packet.qos > 0 && !session.hasRoom) return 'is beyond the Receive Maximum'
+    const entry = this.takeOwn(session, packet) ?? this.takeShared(session, packet)
+    if (entry === undefined) return `instead of ${this.missing().join('; ') || 'nothing'}`
+    session.queued = session.queued.filter((one) => one !== entry)
+    if (session.sent.some((one) => one !== entry && one.packetId === packet.packetId)) return 'reuses an identifier'
+    if (entry.qos > 0 && entry.packetId === 0) session.sent.push(entry)
+    Object.assign(entry, { packetId: packet.packetId, inFlight: true })
     return undefined
   }
 
-  /** What should have been received by now. */
   missing(): string[] {
     const list: string[] = []
-    for (const session of this.sessions.values()) {
-      if (session.link === undefined) continue
+    for (const [who, session] of this.sessions) {
       const next = this.nextOf(session)
-      for (const entry of next === undefined ? session.zero : [next, ...session.zero]) {
-        list.push(`${session.who}: ${tell(entry, session.link, this.now)}`)
+      for (const entry of [...session.sent, ...session.queued]) {
+        if (entry.awaitsPubrel) list.push(`${who}: PUBREL ${entry.packetId}`)
+        if (entry === next || entry.qos === 0) list.push(`${who}: ${publishText(this.publishOf(entry, session))}`)
       }
-      const unreleased = session.entries.filter((entry) => entry.awaitsPubrel)
-      list.push(...unreleased.map((entry) => `${session.who}: pubrel ${entry.packetId}`))
     }
-    for (const group of this.groups.values()) {
-      const someoneIsReady = [...group.members.keys()].some((member) => this.isReady(member))
-      for (const message of [...(someoneIsReady ? this.waiting(group) : []), ...group.zero.map((one) => one.message)]) {
-        list.push(`a member of ${group.key}: ${message.payload}`)
-      }
+    for (const [key, group] of this.groups) {
+      if (this.isReady(group)) list.push(...group.offers.map((one) => `a member of ${key}: ${one.payload}`))
     }
     return list
   }
 
-  private takeShared(session: ModelSession, packet: SeenPacket): Entry | undefined {
+  /** First what is sent again (MQTT-4.6.0-1); else order is owed to the messages of one publisher on one topic. */
+  private takeOwn(session: ModelSession, packet: ReceivedPacket): Entry | undefined {
+    const list = [...session.sent, ...session.queued].filter((entry) => !entry.inFlight && !entry.released)
+    return list.find((entry, place) => {
+      const { message, qos } = entry
+      const before = list.slice(0, place).filter((one) => one.qos > 0 === qos > 0 && one.message !== message)
+      const mayCome = before.every((one) => one.packetId === 0 && one.message.line !== message.line)
+      return mayCome && this.describes(entry, packet, session)
+    })
+  }
+
+  private takeShared(session: ModelSession, packet: ReceivedPacket): Entry | undefined {
     for (const group of this.groups.values()) {
-      const own = group.members.get(session.who)
-      if (own === undefined) continue
-      const zero = group.zero.filter((one) => one.candidates.has(session.who)).map((one) => one.message)
-      for (const message of packet.qos === 0 ? [...zero, ...this.waiting(group)] : this.waiting(group)) {
-        const entry = entryOf(message, own, [own.identifier], '', group)
-        if (!describes(entry, packet, session.link, this.now)) continue
-        if (packet.qos > 0 && !hasRoom(session)) continue
-        const line = JSON.stringify([session.who, message.publisher, message.topic, entry.qos])
-        if (!group.returned.has(message)) {
-          if ((group.latest.get(line) ?? -1) > message.serial) return undefined
-          group.latest.set(line, message.serial)
-        }
-        group.zero = group.zero.filter((one) => one.message !== message)
-        group.pool = group.pool.filter((one) => one !== message)
-        if (entry.qos > 0) session.entries.push(entry)
-        return entry
+      const own = group.members.get(session)
+      const entries = own === undefined ? [] : group.offers.map((message) => entryOf(message, [own], group))
+      const entry = entries.find((one) => this.describes(one, packet, session))
+      if (entry === undefined) continue
+      const { message, qos } = entry
+      const line = `${session.who} ${message.line} ${qos}`
+      if (!group.returned.has(message)) {
+        if ((group.latestSerials.get(line) ?? -1) > message.serial) return undefined
+        group.latestSerials.set(line, message.serial)
       }
+      group.offers = group.offers.filter((one) => one !== message)
+      return entry
     }
     return undefined
   }
 
-  private enqueue(
-    session: ModelSession,
-    message: ModelMessage,
-    subscription: Pick<ModelSubscription, 'qos' | 'retainAsPublished'>,
-    identifiers: readonly number[],
-    batch: string,
-  ): void {
-    const entry = entryOf(message, subscription, identifiers, batch, undefined)
-    if (entry.qos > 0) session.entries.push(entry)
-    else if (session.link !== undefined) session.zero.push(entry)
+  private publishOf(entry: Entry, session: ModelSession) {
+    const { message, qos, retain, identifiers, packetId } = entry
+    const left = message.expiresAt === NEVER ? {} : { messageExpiryInterval: Math.max(0, message.expiresAt - this.now) }
+    const own = identifiers.length === 0 ? {} : { subscriptionIdentifiers: identifiers }
+    const properties = session.client.version === 5 ? { ...message.properties, ...left, ...own } : {}
+    return { ...message, qos, retain, dup: packetId !== 0, packetId, properties }
   }
 
-  /** The entry to be sent now; what has expired unsent is gone, and a released one needs no PUBLISH. */
+  private describes(entry: Entry, packet: ReceivedPacket, session: ModelSession): boolean {
+    const packetId = entry.packetId === 0 ? 0 : packet.packetId
+    return publishText(this.publishOf(entry, session)) === publishText({ ...packet, packetId })
+  }
+
+  private fits(entry: Entry, session: ModelSession): boolean {
+    return publishPacket(session.client.version, this.publishOf(entry, session)).length <= session.client.packetBytesMax
+  }
+
+  private enqueue(session: ModelSession, message: Message, by: readonly ModelSubscription[]): void {
+    const entry = entryOf(message, by)
+    if (entry.qos > 0 || (session.isConnected && this.fits(entry, session))) session.queued.push(entry)
+  }
+
+  /** The entry to be sent now; a released one needs no PUBLISH, and what is too large is gone (MQTT-3.1.2-25). */
   private nextOf(session: ModelSession): Entry | undefined {
-    session.zero = session.zero.filter((entry) => !isExpired(entry.message, this.now))
-    session.entries = session.entries.filter((entry) => entry.packetId !== 0 || !isExpired(entry.message, this.now))
-    for (const entry of session.entries) {
-      if (entry.inFlight) continue
-      if (!hasRoom(session)) return undefined
-      if (!entry.released) return entry
-      Object.assign(entry, { inFlight: true, awaitsPubrel: true })
+    for (const entry of [...session.sent, ...session.queued]) {
+      if (entry.inFlight || entry.qos === 0) continue
+      if (!session.hasRoom) return undefined
+      if (entry.released) Object.assign(entry, { inFlight: true, awaitsPubrel: true })
+      else if (this.fits(entry, session)) return entry
+      else session.remove(entry)
     }
     return undefined
   }
 
-  private waiting(group: Group): ModelMessage[] {
-    group.pool = group.pool.filter((message) => !isExpired(message, this.now))
-    return group.pool
+  private isReady({ members }: Group): boolean {
+    return [...members.keys()].some((session) => this.nextOf(session) === undefined && session.hasRoom)
   }
 
-  private isReady(who: string): boolean {
-    const session = this.sessions.get(who)
-    return session !== undefined && this.nextOf(session) === undefined && hasRoom(session)
+  private sendWill(session: ModelSession): void {
+    if (session.will !== undefined) this.publish(session.who, session.will.publication)
+    Object.assign(session, { will: undefined, willDueAt: NEVER })
   }
 
-  private sendWill(who: string): void {
-    const will = this.wills.get(who)
-    this.wills.delete(who)
-    if (will !== undefined) this.publish({ ...will.message, expiresAt: 0 }, `wills ${this.now}`)
+  private end(session: ModelSession): void {
+    this.sessions.delete(session.who)
+    this.sendWill(session)
+    for (const key of this.groups.keys()) this.leaveGroup(session, key)
   }
 
-  private end(who: string): void {
-    const session = this.sessions.get(who)
-    if (session === undefined) return
-    this.sessions.delete(who)
-    if ((this.wills.get(who)?.dueAt ?? NEVER) !== NEVER) this.sendWill(who)
-    for (const group of this.groups.values()) if (group.members.has(who)) this.leaveGroup(session, group)
+  /** MQTT-3.10.4-3: what was sent stays with the client. */
+  private leaveGroup(session: ModelSession, key: string): void {
+    const group = this.groups.get(key)
+    for (const entry of session.sent) if (entry.group === group) entry.group = undefined
+    group?.members.delete(session)
+    if (group?.members.size === 0) this.groups.delete(key)
   }
+}
 
-  private leaveGroup(session: ModelSession, group: Group): void {
-    this.giveBack(session, (entry) => entry.group === group, session.link !== undefined)
-    group.members.delete(session.who)
-    if (group.members.size === 0) this.groups.delete(group.key)
-  }
+/** A message as a subscription, or overlapping ones together (MQTT-3.3.4-2), let a session have it. */
+function entryOf(message: Message, by: readonly ModelSubscription[], group?: Group) {
+  const qos = Math.min(message.qos, Math.max(...by.map((one) => one.qos)))
+  const retain = message.retain && by.some((one) => one.retainAsPublished)
+  const given = new Set(by.map((one) => one.identifier).filter((one) => one > 0))
+  const identifiers = [...given].sort((a, b) => a - b)
+  // A packet identifier of 0: was never sent. Released: PUBREC came.
+  const progress = { packetId: 0, inFlight: false, released: false, awaitsPubrel: false }
+  return { message, qos, retain, identifiers, group, ...progress }
+}
 
-  /** MQTT-4.8.2-4: what was sent at QoS 2 stays; MQTT-3.10.4-3: so does all that was sent, where the client stays. */
-  private giveBack(session: ModelSession, concerns: (entry: Entry) => boolean, clientStays: boolean): void {
-    const back: ModelMessage[] = []
-    for (const entry of session.entries.filter((one) => one.group !== undefined && concerns(one))) {
-      const { group } = entry
-      const stays = entry.packetId !== 0 && (clientStays || entry.qos === 2)
-      entry.group = undefined
-      if (stays || group === undefined) continue
-      session.entries = session.entries.filter((one) => one !== entry)
-      back.push(entry.message)
-      group.returned.add(entry.message)
-      group.pool.push(entry.message)
-    }
-  }
+/** Whether a filter matches (MQTT 5, section 4.7). */
+function matches(filter: string, topic: string): boolean {
+  const levels = filter.split('/')
+  const names = topic.split('/')
+  if (topic.startsWith('$') && !filter.startsWith('$')) return false
+  if (levels.at(-1) !== '#' && levels.length !== names.length) return false
+  return levels.every((level, place) => ['#', names[place]].includes(level) || (level === '+' && place < names.length))
 }

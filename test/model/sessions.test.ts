@@ -15,14 +15,14 @@ const hooks: BrokerOptions = {
 
 describe('the broker does as the reference broker', { timeout: timeoutMs }, () => {
   it('in memory', async () => {
-    expect(await runSequences({ onDisk: false, areHooksSlow: false, hooks: {} }, 60)).toBeGreaterThan(0)
+    expect(await runSequences('in memory', { onDisk: false, areHooksSlow: false, hooks: {} }, 60)).toBeGreaterThan(0)
   })
 
   it('on disk, over restarts', async () => {
-    expect(await runSequences({ onDisk: true, areHooksSlow: false, hooks: {} }, 20)).toBeGreaterThan(0)
+    expect(await runSequences('on disk', { onDisk: true, areHooksSlow: false, hooks: {} }, 20)).toBeGreaterThan(0)
   })
 
   it('with hooks that take their time', async () => {
-    expect(await runSequences({ onDisk: false, areHooksSlow: true, hooks }, 80)).toBeGreaterThan(0)
+    expect(await runSequences('with hooks', { onDisk: false, areHooksSlow: true, hooks }, 80)).toBeGreaterThan(0)
   })
 })
