@@ -120,7 +120,8 @@ function send(socket: Socket, reply: ControlReply): void {
   if (!socket.destroyed) socket.write(`${JSON.stringify(reply)}\n`)
 }
 
-function parseRequest(line: string): ControlRequest {
+/** Throws a SluiceError for a line that is no request. */
+export function parseRequest(line: string): ControlRequest {
   let value: unknown
   try {
     value = JSON.parse(line)

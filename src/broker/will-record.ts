@@ -1,5 +1,6 @@
 import { SluiceError } from '../base/errors.ts'
 import type { Message } from '../message/message.ts'
+import { NUMBER_MAX } from '../store/keys.ts'
 import { decodeMessage, encodeMessage } from '../store/message-record.ts'
 
 /** A will message with what decides when it goes out (MQTT 5, section 3.1.2.5). */
@@ -34,9 +35,14 @@ export function decodeWill(record: Buffer): { clientId: string; will: Will; dueA
   }
   const idEnd = HEADER_BYTES + record.readUInt16BE(17)
   const expiry = record.readUInt32BE(13)
+  const clientId = record.toString('utf8', HEADER_BYTES, idEnd)
+  const dueAtMs = record.readDoubleBE(1)
+  if (!(dueAtMs >= 0 && dueAtMs < NUMBER_MAX)) {
+    throw new SluiceError('STORE_RECORD_DAMAGED', `the stored will of '${clientId}' cannot be read (due ${dueAtMs})`)
+  }
   return {
-    clientId: record.toString('utf8', HEADER_BYTES, idEnd),
-    dueAtMs: record.readDoubleBE(1),
+    clientId,
+    dueAtMs,
     will: {
       message: decodeMessage(record.subarray(idEnd)).own(),
       delaySeconds: record.readUInt32BE(9),

@@ -43,6 +43,7 @@ const FIELDS: readonly [name: keyof BasicProperties, kind: Kind][] = [
 ]
 const FLAG_BYTES = 2
 const HEADERS_FLAG = 1 << 13
+const SECONDS_LIMIT = 2 ** 64
 
 /** `bytes` are the flags and the list that follows them, as in a content header. Throws FieldTableError. */
 export function decodeProperties(bytes: Buffer): BasicProperties {
@@ -144,7 +145,9 @@ function encodeField(kind: Kind, value: unknown): Buffer {
   if (kind === 'table') return headersField(encodeTable(value as FieldTable))
   if (kind === 'time') {
     const time = Buffer.alloc(8)
-    time.writeBigUInt64BE(BigInt(Math.floor(Number(value))))
+    const seconds = Math.floor(Number(value))
+    if (!(seconds >= 0 && seconds < SECONDS_LIMIT)) throw new FieldTableError('a timestamp is out of range')
+    time.writeBigUInt64BE(BigInt(seconds))
     return time
   }
   const text = Buffer.from(String(value))

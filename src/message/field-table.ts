@@ -11,7 +11,10 @@ export const EMPTY_TABLE: FieldTable = new Map()
 
 /** Tables within tables: deeper ones are refused. */
 const DEPTH_MAX = 32
+const REPLACED = '\ufffd'
 const DECIMAL_SCALE_MAX = 30
+/** What a Date can hold, either way. */
+const TIME_MS_MAX = 8.64e15
 
 /** The bytes are no field table. */
 export class FieldTableError extends Error {
@@ -77,7 +80,12 @@ class Reader {
   shortString(): string {
     const length = this.bytes[this.take(1)] ?? 0
     const start = this.take(length)
-    return this.bytes.toString('utf8', start, start + length)
+    const text = this.bytes.toString('utf8', start, start + length)
+    // With other characters in their place it could be too long to be written again.
+    if (text.includes(REPLACED) && !isUtf8(this.bytes.subarray(start, start + length))) {
+      throw new FieldTableError('a field name is no UTF-8')
+    }
+    return text
   }
 
   value(depth: number): FieldValue {
@@ -108,7 +116,7 @@ class Reader {
       case 'D':
         return this.decimal()
       case 'T':
-        return new Date(Number(bytes.readBigUInt64BE(this.take(8))) * 1000)
+        return this.time()
       case 'V':
         return null
       case 'S':
@@ -135,6 +143,13 @@ class Reader {
   private decimal(): number {
     const scale = Math.min(this.bytes[this.take(1)] ?? 0, DECIMAL_SCALE_MAX)
     return this.bytes.readInt32BE(this.take(4)) / 10 ** scale
+  }
+
+  // Signed, as it is written: a time before 1970 comes back as it was.
+  private time(): Date {
+    const timeMs = Number(this.bytes.readBigInt64BE(this.take(8))) * 1000
+    if (Math.abs(timeMs) > TIME_MS_MAX) throw new FieldTableError('a timestamp is out of range')
+    return new Date(timeMs)
   }
 
   private longBytes(): Buffer {
@@ -174,7 +189,7 @@ function encodeValue(value: FieldValue, parts: Buffer[], depth: number): void {
   else if (value === null) parts.push(Buffer.from('V'))
   else if (typeof value === 'bigint') parts.push(long('l', BigInt.asIntN(64, value)))
   else if (typeof value === 'number') parts.push(numberField(value))
-  else if (value instanceof Date) parts.push(long('T', BigInt(Math.floor(value.getTime() / 1000))))
+  else if (value instanceof Date) parts.push(timeField(value))
   else if (Buffer.isBuffer(value)) pushBlock('x', value, parts)
   else if (value instanceof Map) pushBlock('F', encodeTable(value as FieldTable), parts)
   else {
@@ -192,6 +207,12 @@ function numberField(value: number): Buffer {
   if (isInteger) field.writeInt32BE(value, 1)
   else field.writeDoubleBE(value, 1)
   return field
+}
+
+function timeField(value: Date): Buffer {
+  const seconds = Math.floor(value.getTime() / 1000)
+  if (Number.isNaN(seconds)) throw new FieldTableError('a timestamp is out of range')
+  return long('T', BigInt(seconds))
 }
 
 function long(tag: string, value: bigint): Buffer {

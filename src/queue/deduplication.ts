@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { KIND_SEEN, ownedPrefix, readU48, seenKey, writeU48 } from '../store/keys.ts'
+import { SluiceError } from '../base/errors.ts'
+import { KIND_SEEN, messageIdOfKey, ownedPrefix, readU48, seenKey, writeU48 } from '../store/keys.ts'
 import { scanPrefix } from '../store/scan-prefix.ts'
 import type { Store } from '../store/store.ts'
 
@@ -7,6 +8,7 @@ import type { Store } from '../store/store.ts'
 const IDENTIFIERS_MAX = 100_000
 const LENGTH_MAX = 64
 const PAGE = 1_000
+const RECORD_BYTES = 6
 
 /** The message identifiers that a queue has seen within its window, oldest first; they outlive a restart. */
 export class Deduplication {
@@ -26,7 +28,12 @@ export class Deduplication {
   async recover(): Promise<void> {
     const found: [string, number][] = []
     for await (const [key, value] of scanPrefix(this.store, ownedPrefix(KIND_SEEN, this.queueNumber))) {
-      found.push([key.toString('utf8', 7), readU48(value, 0)])
+      const messageId = messageIdOfKey(key)
+      if (value.length !== RECORD_BYTES) {
+        const what = `the time at which a queue has seen the message '${messageId}' cannot be read`
+        throw new SluiceError('STORE_RECORD_DAMAGED', what)
+      }
+      found.push([messageId, readU48(value, 0)])
     }
     for (const [messageId, seenMs] of found.sort((a, b) => a[1] - b[1])) this.seen.set(messageId, seenMs)
   }
@@ -41,7 +48,7 @@ export class Deduplication {
     const messageId = short(identifier)
     this.seen.set(messageId, nowMs)
     if (this.durable) {
-      const value = Buffer.alloc(6)
+      const value = Buffer.alloc(RECORD_BYTES)
       writeU48(value, nowMs, 0)
       this.store.commit.put(seenKey(this.queueNumber, messageId), value)
     }

@@ -89,7 +89,7 @@ export class DefinitionStore {
   }
 
   bindings(): Promise<[number: number, binding: StoredBinding][]> {
-    return this.read(KIND_BINDING, (key, value) => [numberOfKey(key), decodeBinding(value)])
+    return this.read(KIND_BINDING, (key, value) => [numberOfKey(key), decodeBinding(value, key)])
   }
 
   /**

@@ -1,5 +1,7 @@
+import { SluiceError } from '../base/errors.ts'
 import type { Message } from '../message/message.ts'
-import { delayedKey, KIND_DELAYED, keyAfter, ownedPrefix, prefixEnd, readU48, writeU48 } from '../store/keys.ts'
+import { DELAYED_KEY_BYTES, delayedKey, KIND_DELAYED, keyAfter, ownedPrefix, prefixEnd } from '../store/keys.ts'
+import { readU48, writeU48 } from '../store/keys.ts'
 import { decodeMessage, messageRecordBytes, writeMessage } from '../store/message-record.ts'
 import type { Store } from '../store/store.ts'
 import type { Redelivery } from './redeliveries.ts'
@@ -45,7 +47,9 @@ export class DelayLine {
       const keys = await this.store.scanKeys(from, prefixEnd(prefix), 10_000)
       const last = keys.at(-1)
       if (last === undefined) break
-      if (this.count === 0) this.arm(readU48(keys[0] as Buffer, 7))
+      // One that is cut off would end each round, and hold up all that come after it.
+      const dueMs = keys.map(dueMsOf)
+      if (this.count === 0) this.arm(dueMs[0] as number)
       this.count += keys.length
       from = keyAfter(last)
     }
@@ -127,7 +131,7 @@ export class DelayLine {
       const nowMs = store.clock.now()
       for (const [key, value] of rows) {
         if (this.closed) return
-        const dueMs = readU48(key, 7)
+        const dueMs = dueMsOf(key)
         if (dueMs > nowMs) return this.arm(dueMs)
         const delayed = this.read(value)
         if (delayed !== undefined && !this.release(delayed)) return this.arm(nowMs + RETRY_MS)
@@ -151,4 +155,10 @@ export class DelayLine {
       return undefined
     }
   }
+}
+
+function dueMsOf(key: Buffer): number {
+  if (key.length === DELAYED_KEY_BYTES) return readU48(key, 7)
+  const what = `the key ${key.toString('hex')} of a delayed message has the wrong length`
+  throw new SluiceError('STORE_RECORD_DAMAGED', what)
 }

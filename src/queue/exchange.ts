@@ -1,5 +1,6 @@
 import type { FieldTable } from '../message/field-table.ts'
 import { type Binding, bindingIdentity, type Target } from './binding.ts'
+import { TOPIC_EXCHANGE } from './dead-letter.ts'
 import { DirectMatcher, FanoutMatcher, HeadersMatcher, type Matcher, TopicMatcher } from './matcher.ts'
 import { QueueError } from './queue-error.ts'
 
@@ -16,6 +17,15 @@ export interface ExchangeDefinition {
   readonly arguments: FieldTable
 }
 
+/** Exchanges that are always there, with their types; they are not stored. */
+export const PREDECLARED_EXCHANGES: ReadonlyMap<string, ExchangeType> = new Map<string, ExchangeType>([
+  ['', 'direct'],
+  ['amq.direct', 'direct'],
+  ['amq.fanout', 'fanout'],
+  [TOPIC_EXCHANGE, 'topic'],
+  ['amq.headers', 'headers'],
+  ['amq.match', 'headers'],
+])
 const TYPES: readonly string[] = ['direct', 'fanout', 'topic', 'headers']
 
 export function isExchangeType(type: string): type is ExchangeType {
@@ -42,11 +52,7 @@ export class Exchange {
     this.definition = definition
     this.predeclared = predeclared
     this.matcher = matcherOf(definition.type)
-    const alternate = definition.arguments.get('alternate-exchange')
-    if (alternate !== undefined && typeof alternate !== 'string') {
-      throw new QueueError(406, `invalid arg 'alternate-exchange' for exchange '${definition.name}' in vhost '/'`)
-    }
-    this.alternate = alternate
+    this.alternate = alternateExchangeOf(definition.name, definition.arguments)
   }
 
   add(binding: Binding): void {
@@ -68,6 +74,13 @@ export class Exchange {
   match(key: string, headers: () => FieldTable, found: Set<Target>): void {
     this.matcher.match(key, headers, found)
   }
+}
+
+/** Throws 406 where the argument is no name. */
+export function alternateExchangeOf(name: string, args: FieldTable): string | undefined {
+  const alternate = args.get('alternate-exchange')
+  if (alternate === undefined || typeof alternate === 'string') return alternate
+  throw new QueueError(406, `invalid arg 'alternate-exchange' for exchange '${name}' in vhost '/'`)
 }
 
 function matcherOf(type: ExchangeType): Matcher {

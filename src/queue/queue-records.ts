@@ -1,40 +1,47 @@
 import type { Owners, RecordKind, RecordKinds } from '../store/account.ts'
 import {
+  BLOCK_KEY_BYTES,
+  DELAYED_KEY_BYTES,
+  isTextKey,
   KIND_BINDING,
   KIND_DELAYED,
   KIND_EXCHANGE,
   KIND_QUEUE,
   KIND_REDELIVERY,
   KIND_SEEN,
+  messageIdOfKey,
   numberOfKey,
   readU48,
+  seenKey,
   stringOfKey,
 } from '../store/keys.ts'
 import { decodeMessage } from '../store/message-record.ts'
+import { PREDECLARED_EXCHANGES } from './exchange.ts'
 import { decodeBinding, decodeExchange, decodeQueue } from './queue-definition.ts'
+import { readSettings } from './queue-settings.ts'
 
-// A queue has a FIFO for each priority, with numbers in a row.
-const PRIORITY_MAX = 255
 // Version, times u32, retries u16; a delayed message has u48 more, and then the message.
 const REDELIVERY_BYTES = 7
 const DELAYED_BYTES = 13
 const SEEN_BYTES = 6
 const VERSION = 1
+const WRONG_LENGTH = 'its key has the wrong length'
+const NO_TEXT = 'its key is no text'
 
 const queues: RecordKind = {
   name: 'queue definitions',
   claim(key, value, owners) {
+    if (!isTextKey(key)) return
     const name = stringOfKey(key)
     const { definition, number, firstFifoId } = decodeQueue(name, value)
-    const highest = definition.arguments.get('x-max-priority')
-    const levels = typeof highest === 'number' || typeof highest === 'bigint' ? Number(highest) : 0
-    for (let level = 0; level <= Math.min(levels, PRIORITY_MAX); level++) owners.fifos.add(firstFifoId + level)
+    const { maxPriority } = readSettings(definition, definition.arguments)
+    for (let level = 0; level <= maxPriority; level++) owners.fifos.add(firstFifoId + level)
     owners.queueNames.add(name)
     owners.queueNumbers.add(number)
   },
   missing(key, value) {
     decodeQueue(stringOfKey(key), value)
-    return undefined
+    return isTextKey(key) ? undefined : NO_TEXT
   },
 }
 
@@ -42,22 +49,22 @@ const exchanges: RecordKind = {
   name: 'exchanges',
   claim(key, value, owners) {
     const { name } = decodeExchange(stringOfKey(key), value)
-    owners.exchangeNames.add(name)
+    if (isTextKey(key)) owners.exchangeNames.add(name)
   },
   missing(key, value) {
     decodeExchange(stringOfKey(key), value)
-    return undefined
+    return isTextKey(key) ? undefined : NO_TEXT
   },
 }
 
 const bindings: RecordKind = {
   name: 'bindings',
-  missing(_key, value) {
-    decodeBinding(value)
+  missing(key, value) {
+    decodeBinding(value, key)
     return undefined
   },
-  unused(_key, value, owners) {
-    const { source, targetKind, target } = decodeBinding(value)
+  unused(key, value, owners) {
+    const { source, targetKind, target } = decodeBinding(value, key)
     if (!hasExchange(source, owners)) return `the exchange '${source}' is gone`
     const hasTarget = targetKind === 'queue' ? owners.queueNames.has(target) : hasExchange(target, owners)
     return hasTarget ? undefined : `the ${targetKind} '${target}' is gone`
@@ -66,7 +73,8 @@ const bindings: RecordKind = {
 
 const redeliveries: RecordKind = {
   name: 'redelivery counts',
-  missing(_key, value) {
+  missing(key, value) {
+    if (key.length !== BLOCK_KEY_BYTES) return WRONG_LENGTH
     return value.length === REDELIVERY_BYTES && value[0] === VERSION ? undefined : 'it cannot be read'
   },
   unused(key, _value, { fifos }) {
@@ -76,17 +84,18 @@ const redeliveries: RecordKind = {
 
 const delayed: RecordKind = {
   name: 'delayed messages',
-  missing(_key, value) {
-    if (value[0] !== VERSION) return `it cannot be read (version ${value[0]})`
-    decodeMessage(value, DELAYED_BYTES)
-    return undefined
+  missing(key, value) {
+    if (key.length !== DELAYED_KEY_BYTES) return WRONG_LENGTH
+    return value[0] === VERSION ? undefined : `it cannot be read (version ${value[0]})`
   },
+  message: (value) => decodeMessage(value, DELAYED_BYTES),
   unused: unusedByQueue,
 }
 
 const seen: RecordKind = {
   name: 'message identifiers seen',
-  missing(_key, value) {
+  missing(key, value) {
+    if (!key.equals(seenKey(numberOfKey(key), messageIdOfKey(key)))) return NO_TEXT
     return value.length === SEEN_BYTES && readU48(value, 0) > 0 ? undefined : 'it cannot be read'
   },
   unused: unusedByQueue,
@@ -106,7 +115,6 @@ function unusedByQueue(key: Buffer, _value: Buffer, { queueNumbers }: Owners): s
   return queueNumbers.has(numberOfKey(key)) ? undefined : 'of a deleted queue'
 }
 
-// Names that begin so are the broker's own: those exchanges are always there, and not stored.
 function hasExchange(name: string, { exchangeNames }: Owners): boolean {
-  return name === '' || name.startsWith('amq.') || exchangeNames.has(name)
+  return PREDECLARED_EXCHANGES.has(name) || exchangeNames.has(name)
 }

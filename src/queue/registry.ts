@@ -7,10 +7,17 @@ import type { Store } from '../store/store.ts'
 import type { Binding, Target } from './binding.ts'
 import { TOPIC_EXCHANGE } from './dead-letter.ts'
 import { DefinitionStore } from './definition-store.ts'
-import { Exchange, type ExchangeDefinition, isExchangeType } from './exchange.ts'
+import { Exchange, type ExchangeDefinition, isExchangeType, PREDECLARED_EXCHANGES } from './exchange.ts'
 import { checkHeadersArguments } from './headers-match.ts'
 import { Queue } from './queue.ts'
-import { checkSameExchange, checkSameQueue, type QueueDefinition, type StoredQueue } from './queue-definition.ts'
+import {
+  checkSameExchange,
+  checkSameQueue,
+  NAME_BYTES_MAX,
+  type QueueDefinition,
+  RESERVED_PREFIX,
+  type StoredQueue,
+} from './queue-definition.ts'
 import { noExchange, noQueue, QueueError } from './queue-error.ts'
 import type { QueueHost, QueueLimits } from './queue-host.ts'
 import { readSettings } from './queue-settings.ts'
@@ -49,16 +56,6 @@ export interface BindingDeclaration {
 
 export type ExchangeDeclaration = Partial<Omit<ExchangeDefinition, 'name' | 'type'>> & { readonly type?: string }
 
-const PREDECLARED = [
-  ['', 'direct'],
-  ['amq.direct', 'direct'],
-  ['amq.fanout', 'fanout'],
-  [TOPIC_EXCHANGE, 'topic'],
-  ['amq.headers', 'headers'],
-  ['amq.match', 'headers'],
-] as const
-const NAME_BYTES_MAX = 255
-
 /** Which exchanges, queues and bindings there are. What is refused is a QueueError with AMQP's reply code. */
 export abstract class Registry implements QueueHost {
   readonly queues = new Map<string, Queue>()
@@ -84,7 +81,7 @@ export abstract class Registry implements QueueHost {
     this.limits = { queuesMax, exchangesMax, bindingsMax }
     this.definitions = new DefinitionStore(store)
     this.topicSpace = new TopicSpace(this, router)
-    for (const [name, type] of PREDECLARED) this.addExchange(exchangeDefinition(name, type, {}), true)
+    for (const [name, type] of PREDECLARED_EXCHANGES) this.addExchange(exchangeDefinition(name, type, {}), true)
   }
 
   abstract died(queue: Queue, message: Message, reason: DeathReason): void
@@ -318,6 +315,6 @@ function exchangeDefinition(
 function checkName(name: string, kind: 'queue' | 'exchange'): void {
   const bytes = Buffer.byteLength(name)
   if (bytes === 0 || bytes > NAME_BYTES_MAX) throw new QueueError(406, `the name of a ${kind} has 1 to 255 bytes`)
-  if (!name.startsWith('amq.')) return
+  if (!name.startsWith(RESERVED_PREFIX)) return
   throw new QueueError(403, `${kind} name '${name}' contains reserved prefix 'amq.*'`)
 }

@@ -12,7 +12,7 @@ import {
   kindKey,
   numberOfKey,
 } from './keys.ts'
-import { damaged, type Verdict } from './verdict.ts'
+import { damaged, good, type Verdict } from './verdict.ts'
 
 interface Finding {
   /** Empty: nothing is wrong. */
@@ -104,7 +104,11 @@ export class BlockAccount {
 
   /** Data counts with its block; without one it tells itself what was in it, but not what of that was acknowledged. */
   judgeData(name: string, key: Buffer, data: Buffer): Verdict {
-    if (this.needed.has(key.toString('latin1'))) return { state: 'good', kind: name, why: '', count: 0 }
+    if (this.needed.has(key.toString('latin1'))) {
+      const { state, saved, why } = this.judgeBlock(name, blockKey(numberOfKey(key), entrySeq(key)))
+      const isLost = state === 'damaged' && saved === undefined
+      return { ...(isLost ? damaged(name, why) : good(name)), count: 0 }
+    }
     if (key.length !== BLOCK_KEY_BYTES) return damaged(name, 'its key has the wrong length')
     const finding = this.findings.get(blockKey(numberOfKey(key), entrySeq(key)).toString('latin1'))
     if (finding !== undefined && typeof finding !== 'string') {

@@ -76,13 +76,21 @@ export function encodeData(
   return data
 }
 
-/** The bodies to which live entries refer. Throws a SluiceError. */
+/** The bodies to which live entries refer. Throws a SluiceError when one of these entries cannot be found. */
 export function referencesOf(block: Block, data: Buffer): number[] {
   const bodyIds: number[] = []
-  walk(data, (offset, at) => {
-    const bodyId = readU48(data, at - 6)
-    if (bodyId !== 0 && block.isLive(block.firstSeq + offset) && !block.settled?.has(offset)) bodyIds.push(bodyId)
-  })
+  let left = block.liveCount - (block.settled?.size ?? 0)
+  try {
+    walk(data, (offset, at) => {
+      if (offset >= block.span || !block.isLive(block.firstSeq + offset) || block.settled?.has(offset)) return
+      left--
+      const bodyId = readU48(data, at - 6)
+      if (bodyId !== 0) bodyIds.push(bodyId)
+    })
+  } catch (error) {
+    // What is damaged behind them is of no concern.
+    if (left > 0) throw error
+  }
   return bodyIds
 }
 
@@ -91,6 +99,7 @@ export function decodeData(block: Block, data: Buffer | undefined, fromSeq: numb
   const { firstSeq, span, settled } = block
   const starts = new Uint32Array(span)
   const ends = new Uint32Array(span)
+  let cause: unknown
   try {
     if (data !== undefined)
       walk(data, (offset, at, end) => {
@@ -99,7 +108,7 @@ export function decodeData(block: Block, data: Buffer | undefined, fromSeq: numb
         ends[offset] = end
       })
   } catch (error) {
-    failed(error)
+    cause = error
   }
   const texts: [RecentText, RecentText] = [new RecentText(), new RecentText()]
   const entries: StoredEntry[] = []
@@ -112,7 +121,7 @@ export function decodeData(block: Block, data: Buffer | undefined, fromSeq: numb
       const record = { mark, identifiers: NONE, settled: true, message: undefined }
       entries.push({ seq, bytes: SETTLED_BYTES, bodyId: 0, block, record, message: undefined })
     } else if (data === undefined || at === 0) {
-      failed(damaged(`entry ${seq} is missing`))
+      failed(cause ?? damaged(`entry ${seq} is missing`))
       entries.push({ seq, bytes: 0, bodyId: 0, block, record: undefined, message: undefined })
     } else {
       const bodyId = readU48(data, at - 6)
@@ -139,15 +148,20 @@ function readEntry(
   }
 }
 
-/** Finds the record of each entry. */
+/** Finds the record of each entry, in the order of their numbers. */
 function walk(data: Buffer, found: (offset: number, at: number, end: number) => void): void {
   if (data[0] !== VERSION) throw damaged(`version ${data[0]}`)
+  let before = -1
   for (let next = DATA_HEADER_BYTES; next < data.length; ) {
     const at = next + ENTRY_HEADER_BYTES
     if (at > data.length) throw damaged('cut off')
     const end = at + data.readUInt32BE(next + 2)
     if (end > data.length) throw damaged('cut off')
-    found(data.readUInt16BE(next), at, end)
+    const offset = data.readUInt16BE(next)
+    // One that comes twice would be counted twice.
+    if (offset <= before) throw damaged('out of order')
+    found(offset, at, end)
+    before = offset
     next = end
   }
 }
@@ -157,10 +171,15 @@ function damaged(what: string): SluiceError {
 }
 
 /**
- * The block that such data was written with, as if nothing of it were acknowledged, but without the entries whose body is
- * not there; undefined: it cannot be read.
+ * The block that such data was written with, as if nothing of it from `fromSeq` on were acknowledged, but without the
+ * entries whose body is not there; undefined: it cannot be read, or nothing is left.
  */
-export function blockOfData(firstSeq: number, data: Buffer, bodies: ReadonlySet<number>): Block | undefined {
+export function blockOfData(
+  firstSeq: number,
+  data: Buffer,
+  bodies: ReadonlySet<number>,
+  fromSeq = 0,
+): Block | undefined {
   const found: [seq: number, bytes: number, bodyId: number][] = []
   try {
     walk(data, (offset, at) => found.push([firstSeq + offset, data.readUInt32BE(at - 10), readU48(data, at - 6)]))
@@ -170,7 +189,9 @@ export function blockOfData(firstSeq: number, data: Buffer, bodies: ReadonlySet<
   const lastSeq = found.at(-1)?.[0]
   if (lastSeq === undefined || lastSeq - firstSeq >= BLOCK_SPAN_MAX) return undefined
   const block = new Block(firstSeq, lastSeq - firstSeq + 1)
-  for (const [seq, bytes, bodyId] of found) if (bodyId === 0 || bodies.has(bodyId)) block.add(seq, bytes)
+  for (const [seq, bytes, bodyId] of found) {
+    if (seq >= fromSeq && (bodyId === 0 || bodies.has(bodyId))) block.add(seq, bytes)
+  }
   if (block.liveCount === 0) return undefined
   block.dataBytes = data.length
   block.hasReferences = found.some(([, , bodyId]) => bodyId !== 0)

@@ -151,6 +151,9 @@ export class Block {
     let count = 0
     for (const bits of this.live) for (let rest = bits; rest !== 0; rest &= rest - 1) count++
     if (count !== this.liveCount || count === 0) throw damaged('its counts differ')
+    const bitsInLast = this.span & 7
+    const last = this.live.at(-1) ?? 0
+    if (bitsInLast !== 0 && last >>> bitsInLast !== 0) throw damaged('it holds more than it spans')
     for (const offset of this.settled?.keys() ?? []) {
       if (offset >= this.span || !this.isLive(this.firstSeq + offset)) throw damaged('it settles what it does not hold')
     }

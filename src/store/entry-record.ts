@@ -15,6 +15,9 @@ const FIXED_BYTES = 6
 
 /** Beyond this many, the rest is not stored: the count has one byte. */
 const IDENTIFIERS_MAX = 255
+// Of one identifier (MQTT 5, section 3.8.2.1.2): a larger one could not be sent. A named queue keeps the upper part of a time
+// here, which is 0 on a board whose clock is not set.
+const IDENTIFIER_MAX = 268_435_455
 
 export interface EntryRecord {
   readonly mark: number
@@ -66,9 +69,7 @@ export function decodeEntry(
   topics?: RecentText,
   publishers?: RecentText,
 ): EntryRecord {
-  if (limit < offset + FIXED_BYTES || record[offset] !== VERSION) {
-    throw new SluiceError('STORE_RECORD_DAMAGED', `a queue entry cannot be read (version ${record[offset]})`)
-  }
+  if (limit < offset + FIXED_BYTES || record[offset] !== VERSION) throw damaged(`version ${record[offset]}`)
   const flags = record[offset + 1] ?? 0
   const mark = record.readUInt32BE(offset + 2)
   let at = offset + FIXED_BYTES
@@ -77,9 +78,13 @@ export function decodeEntry(
     const first = at + 1
     const count = record[at] ?? 0
     at = first + 4 * count
-    if (at > limit) throw new SluiceError('STORE_RECORD_DAMAGED', 'a queue entry cannot be read (cut off)')
+    if (at > limit) throw damaged('cut off')
     const read: number[] = []
-    for (let i = 0; i < count; i++) read.push(record.readUInt32BE(first + 4 * i))
+    for (let i = 0; i < count; i++) {
+      const identifier = record.readUInt32BE(first + 4 * i)
+      if (identifier > IDENTIFIER_MAX) throw damaged(`subscription identifier ${identifier}`)
+      read.push(identifier)
+    }
     identifiers = read
   }
   const settled = (flags & SETTLED) !== 0
@@ -90,4 +95,8 @@ export function decodeEntry(
     settled,
     message: apart ? undefined : decodeMessage(record, at, limit, topics, publishers),
   }
+}
+
+function damaged(what: string): SluiceError {
+  return new SluiceError('STORE_RECORD_DAMAGED', `a queue entry cannot be read (${what})`)
 }

@@ -21,7 +21,9 @@ async function store(world: DiskWorld, publisher: RawClient): Promise<void> {
   }
 }
 
-test('clients that acknowledge nothing fill neither the memory of all queues nor the way of others', async ({ start }) => {
+test('clients that acknowledge nothing fill neither the memory of all queues nor the way of others', async ({
+  start,
+}) => {
   const world = await start({ limits })
   const publisher = await world.connect({ clientId: 'publisher' })
   await store(world, publisher)

@@ -2,11 +2,11 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decode } from '../../src/wire/mqtt/decode.ts'
 import { encode } from '../../src/wire/mqtt/encode.ts'
-import { packedWidth, readRemainingLength } from '../../src/wire/mqtt/frame.ts'
-import { FrameCollector } from '../../src/wire/mqtt/frame-collector.ts'
+import { LENGTH_MALFORMED, packedLength, packedWidth, readRemainingLength } from '../../src/wire/mqtt/frame.ts'
+import { FrameCollector, packetTooLarge } from '../../src/wire/mqtt/frame-collector.ts'
 import type { Packet, ProtocolVersion } from '../../src/wire/mqtt/packet.ts'
 import type { Sender } from '../../src/wire/mqtt/packet-type.ts'
-import { ProtocolError } from '../../src/wire/mqtt/protocol-error.ts'
+import { malformed, ProtocolError } from '../../src/wire/mqtt/protocol-error.ts'
 import { runsWithin } from '../support/property-runs.ts'
 import { arbitrarySent } from '../wire/mqtt/arbitrary-packet.ts'
 import { atRandomCuts, byteByByte, type Feed, randomFrom, whole } from '../wire/mqtt/feed.ts'
@@ -123,6 +123,39 @@ describe('a decoder given packets with bytes changed', () => {
   })
 })
 
+/** Some packets of one client one after the other, of which a few are damaged, their lengths included. */
+const stream = fc
+  .tuple(
+    fc.constantFrom<ProtocolVersion>(3, 4, 5),
+    fc.array(fc.tuple(arbitrarySent(), fc.nat(3), fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+  )
+  .map(([level, all]) => {
+    const frames = all
+      .filter(([{ version: own, from }]) => own === level && from === 'client')
+      .map(([{ packet }, fate, where, byte]) => {
+        const frame = Buffer.from(encode(packet, level))
+        if (fate === 0) frame[where % frame.length] = byte
+        // In the length, whose last byte is at 4 at most.
+        if (fate === 1) frame[1 + (where % Math.min(4, frame.length - 1))] = byte
+        return frame
+      })
+    return { level, bytes: Buffer.concat(frames) }
+  })
+
+describe('a stream of frames whose lengths may be wrong', () => {
+  it('is read as the same packets however it is cut', () => {
+    const cuts = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 8 })
+    fc.assert(
+      fc.property(stream, cuts, ({ level, bytes }, sizes) => {
+        const expected = readAtOnce(bytes, level)
+        expect(readInPieces(bytes, level, [1])).toEqual(expected)
+        expect(readInPieces(bytes, level, sizes)).toEqual(expected)
+      }),
+      runsWithin(1500, 800),
+    )
+  })
+})
+
 describe('a frame collector given random bytes', () => {
   it('takes them or says ProtocolError, and never keeps more than it may', () => {
     fc.assert(
@@ -161,6 +194,64 @@ function outcome(feed: Feed, frame: Buffer, level: ProtocolVersion | 0, from: Se
     if (!(error instanceof ProtocolError)) throw error
     return { kind: 'refusal', refusal: `${error.version} ${error.describe()}` }
   }
+}
+
+const PACKET_BYTES_MAX = 5000
+
+interface Reading {
+  readonly packets: Packet[]
+  /** Undefined: the rest is not a whole frame. */
+  refusal?: string
+}
+
+function reading(read: (found: Packet[]) => void): Reading {
+  const packets: Packet[] = []
+  try {
+    read(packets)
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+    return { packets, refusal: error.describe() }
+  }
+  return { packets }
+}
+
+/** As a connection reads what came in one chunk. */
+function readAtOnce(bytes: Buffer, level: ProtocolVersion): Reading {
+  return reading((packets) => {
+    for (let at = 0; at < bytes.length; ) {
+      const packed = readRemainingLength(bytes, at + 1, bytes.length)
+      if (packed === LENGTH_MALFORMED) throw malformed('the remaining length is malformed')
+      if (packed < 0) return
+      const bodyStart = at + 1 + packedWidth(packed)
+      const end = bodyStart + packedLength(packed)
+      if (end - at > PACKET_BYTES_MAX) throw packetTooLarge(end - at, PACKET_BYTES_MAX)
+      if (end > bytes.length) return
+      packets.push(own(decode(bytes, at, bodyStart, end, level, 'client')))
+      at = end
+    }
+  })
+}
+
+function readInPieces(bytes: Buffer, level: ProtocolVersion, sizes: readonly number[]): Reading {
+  return reading((packets) => {
+    const collector = new FrameCollector(PACKET_BYTES_MAX)
+    for (let start = 0, i = 0; start < bytes.length; i++) {
+      const end = Math.min(start + (sizes[i % sizes.length] as number), bytes.length)
+      for (let at = start; at < end; ) {
+        at = collector.push(bytes, at, end)
+        if (!collector.complete) continue
+        const { bodyStart } = collector
+        const frame = collector.take()
+        packets.push(own(decode(frame, 0, bodyStart, frame.length, level, 'client')))
+      }
+      start = end
+    }
+  })
+}
+
+/** What is a view into a chunk, and what is a copy, compare alike. */
+function own(packet: Packet): Packet {
+  return structuredClone(packet)
 }
 
 function decodeAt(buffer: Buffer, start: number, end: number, level: ProtocolVersion | 0, from: Sender): Packet {

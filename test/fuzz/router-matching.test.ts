@@ -33,7 +33,52 @@ function matchesPattern(wanted: Pattern, levels: readonly string[]): boolean {
   return level !== undefined && (first === SINGLE || first === level) && matchesPattern(rest, others)
 }
 
+/** A filter against a topic as section 4.7 of MQTT 5 words it, one character of both after the other. */
+function matchesNaively(wanted: string, name: string): boolean {
+  const isHidden = name.startsWith('$') && (wanted.startsWith('+') || wanted.startsWith('#'))
+  return !isHidden && restMatches(wanted, name)
+}
+
+function restMatches(wanted: string, name: string): boolean {
+  if (wanted === '#') return true
+  // The parent level is among what # stands for.
+  if (name === '' && wanted === '/#') return true
+  if (wanted === '') return name === ''
+  if (wanted.startsWith('+')) {
+    const end = name.includes('/') ? name.indexOf('/') : name.length
+    return restMatches(wanted.slice(1), name.slice(end))
+  }
+  const [first] = wanted
+  return name !== '' && name[0] === first && restMatches(wanted.slice(1), name.slice(1))
+}
+
 describe('matching random filters and topics', () => {
+  it('matches says what the standard says', () => {
+    const anyLevel = fc.oneof(word, fc.constantFrom('$', '.', '*', '(a|b)', '\\', '[', 'A', 'é', '$SYS'))
+    const anyTopic = fc.array(anyLevel, { minLength: 1, maxLength: 4 }).map((levels) => levels.join('/'))
+    const anyFilter = fc
+      .tuple(fc.array(fc.oneof(anyLevel, fc.constant('+')), { maxLength: 4 }), fc.boolean())
+      .map(([levels, multi]) => [...levels, ...(multi || levels.length === 0 ? ['#'] : [])].join('/'))
+    // Mostly of the same levels, or a filter would seldom match.
+    const alike = anyTopic.chain((name) => {
+      const levels = name.split('/')
+      return fc
+        .tuple(
+          fc.array(fc.boolean(), { minLength: levels.length, maxLength: levels.length }),
+          fc.nat(levels.length),
+          fc.boolean(),
+        )
+        .map(([isWild, kept, multi]) => {
+          const some = levels.map((level, i) => (isWild[i] ? '+' : level)).slice(0, kept)
+          return [[...some, ...(multi || kept === 0 ? ['#'] : [])].join('/'), name] as const
+        })
+    })
+    const property = fc.property(fc.oneof(fc.tuple(anyFilter, anyTopic), alike), ([wanted, name]) => {
+      expect(matches(wanted, name)).toBe(matchesNaively(wanted, name))
+    })
+    fc.assert(property, runsWithin(5000, 1000))
+  })
+
   it('the trie finds the filters that match one by one', () => {
     const property = fc.property(fc.uniqueArray(filter, { maxLength: 30 }), fc.array(topic), (filters, topics) => {
       const trie = new TopicTrie<string>()

@@ -1,3 +1,4 @@
+import { SluiceError } from '../../base/errors.ts'
 import type { Broker } from '../../broker/broker.ts'
 import type { Message } from '../../message/message.ts'
 import type { GroupBacklog, SharedGroup } from '../../router/shared-group.ts'
@@ -11,6 +12,7 @@ const KEY_PREFIX = 'group:'
 const WINDOW_BYTES = 1024 * 1024
 // 24 of an entry's 32 bits of marks.
 const GROUP_ID_MAX = 2 ** 24 - 1
+const NUMBERS_BYTES = 18
 
 /** A group's two queues, for what came back from a member and for what has never left, and its own small number. */
 type GroupNumbers = readonly [returned: number, waiting: number, id: number]
@@ -31,7 +33,11 @@ export class GroupBacklogs {
   async recover(): Promise<void> {
     const prefix = metaKey(KEY_PREFIX)
     for await (const [key, value] of scanPrefix(this.store, prefix)) {
-      this.numbers.set(key.toString('utf8', prefix.length), [readU48(value, 0), readU48(value, 6), readU48(value, 12)])
+      const name = key.toString('utf8', prefix.length)
+      if (value.length !== NUMBERS_BYTES) {
+        throw new SluiceError('STORE_RECORD_DAMAGED', `the queues of the shared group '${name}' cannot be read`)
+      }
+      this.numbers.set(name, [readU48(value, 0), readU48(value, 6), readU48(value, 12)])
     }
   }
 
@@ -82,7 +88,7 @@ export class GroupBacklogs {
 }
 
 function encodeNumbers(numbers: GroupNumbers): Buffer {
-  const value = Buffer.allocUnsafe(18)
+  const value = Buffer.allocUnsafe(NUMBERS_BYTES)
   for (const [index, number] of numbers.entries()) writeU48(value, number, 6 * index)
   return value
 }

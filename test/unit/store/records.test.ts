@@ -24,10 +24,12 @@ import {
   writeU48,
 } from '../../../src/store/keys.ts'
 import { decodeMessage, encodeMessage } from '../../../src/store/message-record.ts'
-import '../../support/property-runs.ts'
+import { bytesLike } from '../../support/damaged-bytes.ts'
+import { runsWithin } from '../../support/property-runs.ts'
 
 const u48 = fc.integer({ min: 0, max: 2 ** 48 - 1 })
 const u32 = fc.integer({ min: 0, max: 2 ** 32 - 1 })
+const identifier = fc.integer({ min: 0, max: 268_435_455 })
 const name = fc.string({ unit: 'binary', maxLength: 40 })
 const blob = fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array))
 const message = fc
@@ -121,19 +123,20 @@ describe('a stored message', () => {
     expect(decodeMessage(record).payload.buffer).toBe(record.buffer)
   })
 
-  test('of any bytes is read or refused, and nothing else', () => {
+  // Each kind by itself, and what is read of it, in test/fuzz/stored-records.test.ts.
+  test('of any bytes is read or refused as damaged by whoever reads records', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 60 }), fc.boolean(), (array, versioned) => {
-        const record = Buffer.from(array)
-        if (versioned && record.length > 0) record[0] = 1
+      fc.property(bytesLike(message.map(encodeMessage)), (record) => {
         for (const decode of [decodeMessage, decodeEntry, decodeHead, (bytes: Buffer) => Block.decode(1, bytes)]) {
           try {
             expect(decode(record)).toBeDefined()
           } catch (error) {
             expect(error).toBeInstanceOf(SluiceError)
+            expect((error as SluiceError).code).toBe('STORE_RECORD_DAMAGED')
           }
         }
       }),
+      runsWithin(2000, 500),
     )
   })
 
@@ -154,7 +157,7 @@ function encodeEntry(m: Message, mark: number, identifiers: readonly number[], r
 describe('a stored queue entry', () => {
   test('comes back as it was', () => {
     fc.assert(
-      fc.property(message, u32, fc.array(u32, { maxLength: 255 }), (m, mark, identifiers) => {
+      fc.property(message, u32, fc.array(identifier, { maxLength: 255 }), (m, mark, identifiers) => {
         const inline = decodeEntry(encodeEntry(m, mark, identifiers, false))
         expect(inline.message === undefined ? undefined : plain(inline.message)).toEqual(plain(m))
         expect(inline).toMatchObject({ mark, identifiers, settled: false })
@@ -165,9 +168,34 @@ describe('a stored queue entry', () => {
   })
 
   test('keeps 255 identifiers and no more', () => {
-    const identifiers = Array.from({ length: 256 }, (_, i) => i)
+    const identifiers = Array.from({ length: 256 }, (_, i) => i + 1)
     const record = encodeEntry(new Message('a', Buffer.alloc(0), 0, false), 1, identifiers, true)
     expect(decodeEntry(record).identifiers).toEqual(identifiers.slice(0, 255))
+  })
+})
+
+// Whoever subscribed with it, or its publisher, was disconnected when the message was sent.
+test('a queue entry with a subscription identifier that cannot be sent is refused', () => {
+  const record = encodeEntry(new Message('a', Buffer.alloc(0), 0, false), 1, [268_435_456], false)
+  expect(() => decodeEntry(record)).toThrow('subscription identifier 268435456')
+})
+
+test('a queue entry of a time before 19 February 1970 is read: the clock of a board may not be set', () => {
+  const record = encodeEntry(new Message('a', Buffer.alloc(0), 0, false), 1, [0], false)
+  expect(decodeEntry(record).identifiers).toEqual([0])
+})
+
+describe('a key that is cut off is refused', () => {
+  test.each([
+    ['of a subscription', parseSubscriptionKey, subscriptionKey('client', '')],
+    ['of a packet identifier', parseIncomingKey, incomingKey(1, 2)],
+    ['of a block', entrySeq, blockKey(1, 2)],
+    ['of a session', numberOfKey, blockKey(1, 2).subarray(0, 7)],
+  ])('%s', (_, parse: (key: Buffer) => unknown, key) => {
+    expect(() => parse(key)).not.toThrow()
+    for (let length = 0; length < key.length; length++) {
+      expect(() => parse(key.subarray(0, length))).toThrow(expect.objectContaining({ code: 'STORE_RECORD_DAMAGED' }))
+    }
   })
 })
 

@@ -24,6 +24,12 @@ const plainPairs = fc.uniqueArray(
 )
 const anyPairs = fc.array(pair, { minLength: 1, maxLength: 6 })
 
+/** Data belongs to a method (MQTT 5, section 3.1.2.11.10). */
+function withMethod({ authenticationData, ...rest }: Properties): Properties {
+  if (rest.authenticationMethod === undefined || authenticationData === undefined) return rest
+  return { ...rest, authenticationData }
+}
+
 /** Properties of each packet that has some; `plain` keeps to what mqtt-packet can express. */
 export function arbitraryProperties(plain: boolean) {
   const userProperties = plain ? plainPairs : anyPairs
@@ -40,7 +46,8 @@ export function arbitraryProperties(plain: boolean) {
       topicAliasMaximum: uint16,
       maximumPacketSize: fc.integer({ min: 1, max: 0xffffffff }),
       authenticationMethod: text,
-    }),
+      authenticationData: binary,
+    }).map(withMethod),
     connack: record({
       sessionExpiryInterval: uint32,
       assignedClientIdentifier: text,

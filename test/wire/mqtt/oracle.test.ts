@@ -5,10 +5,10 @@ import { encode } from '../../../src/wire/mqtt/encode.ts'
 import { arbitrarySent, type Sent } from './arbitrary-packet.ts'
 import { whole } from './feed.ts'
 import { type OraclePacket, toOracle } from './oracle-packet.ts'
-import '../../support/property-runs.ts'
+import { runsWithin } from '../../support/property-runs.ts'
 
 // Enough for each kind of packet in each version several times, in about a second.
-const settings = { numRuns: 1500 }
+const settings = runsWithin(1500, 4000)
 
 // What mqtt-packet cannot do is left out by `arbitrarySent(true)`; strictness is no matter of these tests.
 describe('mqtt-packet', () => {
