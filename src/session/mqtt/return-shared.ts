@@ -1,3 +1,4 @@
+import { matches } from '../../message/filter.ts'
 import type { SharedGroup } from '../../router/shared-group.ts'
 import type { Fifo } from '../../store/fifo.ts'
 import type { FifoEntry } from '../../store/fifo-entry.ts'
@@ -18,7 +19,9 @@ export async function returnShared(
   const found: [entry: FifoEntry, group: SharedGroup][] = []
   for (const entry of await queue.front(inflightMax)) {
     const group = groupOf(groupIdOf(entry))
-    if (group !== undefined && (entry.mark & QOS_MASK) === 1) found.push([entry, group])
+    if (group === undefined || (entry.mark & QOS_MASK) !== 1) continue
+    // The group that it came through may have ended since, and another have its number.
+    if (matches(group.filter, entry.message.topic)) found.push([entry, group])
   }
   // In one turn, and so in one commit: at any time each message is in one of the two queues.
   for (const [entry] of found) queue.ack(entry)

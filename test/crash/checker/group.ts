@@ -188,7 +188,13 @@ export class Group {
       journal.violation(`${device.name} got ${name}, which nobody has sent`)
       return
     }
-    if (!this.mayGet(member, sent)) journal.violation(`${device.name} had left the group and got ${name}`)
+    if (!this.mayGet(member, sent)) {
+      const { isSubscribed, leftAt } = member
+      journal.violation(
+        `${device.name} had left the group and got ${name} (QoS ${sent.qos}${isSubscribed ? ', in it again' : ''}, sent ` +
+          `${Math.round(sent.sentAt - leftAt)} ms after it had left)`,
+      )
+    }
     const takers = this.got.get(name)
     if (takers === undefined) {
       this.got.set(name, [device.name])
@@ -200,12 +206,12 @@ export class Group {
   }
 
   /**
-   * At QoS 1 what a member has not acknowledged is taken from it as it leaves, and deleted as the group ends; at QoS 2 it
-   * keeps what was sent to it.
+   * Who has left keeps what was sent to it before (MQTT-3.10.4-3), also when it comes only with the next connection; who
+   * is a member at QoS 1 gets nothing from a group of the same name that has ended before.
    */
   private mayGet({ isSubscribed, leftAt }: Member, { qos, sentAt, ackedAt }: Sent): boolean {
-    if (qos === 2) return isSubscribed || leftAt > sentAt
-    return isSubscribed && ackedAt > this.current.askedAt
+    if (leftAt > sentAt) return true
+    return isSubscribed && (qos === 2 || ackedAt > this.current.askedAt)
   }
 
   /** What a member gave back, itself perhaps as it lost its connection, may come behind its successors. */
