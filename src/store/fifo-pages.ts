@@ -16,8 +16,8 @@ export interface PageHost extends PinHost {
   loaded(): void
 }
 
-// Many queues that drain at once have a page each, and all of it should be gone before the next young collection.
-const LOAD_ENTRIES = 256
+// Less is read too often, more lives long enough to be expensive garbage.
+const LOAD_ENTRIES = 1024
 const LOAD_BYTES_MIN = 64 * 1024
 // A millisecond of reading, at any rate at which messages leave.
 const LOW_WATER_BYTES_MAX = 96 * 1024
