@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { connect as openSocket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,8 +36,23 @@ async function start(): Promise<Broker> {
 async function crash(broker: Broker): Promise<Broker> {
   await broker.store.commit.flush()
   const left = join(folder, String(lives++))
-  cpSync(left, join(folder, String(lives)), { recursive: true, filter: (path) => !path.endsWith('.sock') })
+  const found = join(folder, String(lives))
+  // As it is at one moment: the database may be writing a table of its own accord.
+  for (let before = ''; before !== filesOf(left); ) {
+    before = filesOf(left)
+    rmSync(found, { recursive: true, force: true })
+    try {
+      cpSync(left, found, { recursive: true, filter: (path) => !path.endsWith('.sock') })
+    } catch {
+      before = 'a file has gone meanwhile'
+    }
+  }
   return start()
+}
+
+function filesOf(data: string): string {
+  const names = readdirSync(join(data, 'db'))
+  return names.map((name) => `${name} ${statSync(join(data, 'db', name), { throwIfNoEntry: false })?.size}`).join()
 }
 
 async function connect(broker: Broker, options: ConnectOptions): Promise<{ client: RawClient; present: boolean }> {
