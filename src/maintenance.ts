@@ -158,7 +158,7 @@ export async function restoreStore(backup: string, data: string): Promise<{ entr
   }
   let view: FolderView
   try {
-    view = await FolderView.open(await databaseOf(backup), [], false)
+    view = await FolderView.open(await databaseOf(backup))
   } catch (error) {
     throw error instanceof SluiceError ? error : explain(resolve(backup), error)
   }

@@ -58,7 +58,7 @@ export async function checkFolder(path: string, kinds: RecordKinds): Promise<Sto
   if (files.some(({ file }) => file === '' || file === 'CURRENT')) return report
   let view: FolderView
   try {
-    view = await FolderView.open(database, [], false)
+    view = await FolderView.open(database)
   } catch (error) {
     const explained = explain(path, error)
     if (error instanceof SluiceError || explained.code === 'STORE_LOCKED') throw explained

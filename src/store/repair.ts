@@ -119,7 +119,7 @@ async function openSource(
 ): Promise<Source> {
   if (files.length === 0) {
     try {
-      const view = await FolderView.open(database, [], false)
+      const view = await FolderView.open(database)
       return { backend: view.backend, isDamaged: false, close: () => view.close() }
     } catch (error) {
       const explained = explain(path, error)

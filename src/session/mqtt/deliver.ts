@@ -3,6 +3,7 @@ import type { QoS } from '../../message/qos.ts'
 import type { FrameRun } from '../../router/destination.ts'
 import {
   encodePublish,
+  plainLayout,
   publishFrame,
   publishFrameBytes,
   type PublishLayout,
@@ -42,7 +43,7 @@ export function deliver(
   }
   // In memory it would live until the acknowledgement, and with a window full of them cost more than it saves.
   if (qos !== 0 && message.holders === 1 && message.frames === undefined) {
-    return write(connection, message, lay(version5, qos, retain, dup, packetId))
+    return write(connection, message, plainLayout(version5, qos, retain, dup, packetId))
   }
   const { bytes, packetIdOffset } = publishFrame(message, version5, qos, retain)
   if (bytes.length > connection.packetBytesMax) return false
@@ -66,7 +67,7 @@ function deliverSingly(
 ): boolean {
   const { aliases } = connection
   const { broker } = connection.context
-  const own = lay(true, qos, retain, dup, packetId)
+  const own = plainLayout(true, qos, retain, dup, packetId)
   if (message.expiresAtMs !== 0) {
     const leftMs = message.expiresAtMs - broker.clock.now()
     if (leftMs <= 0 && !dup) {
@@ -83,33 +84,6 @@ function deliverSingly(
   if (write(connection, message, own)) return true
   if (alias !== undefined && !alias.known) aliases?.forget(message.topic)
   return false
-}
-
-const none: readonly number[] = []
-// Used for every PUBLISH that is written: it is read before the next one and never kept.
-const layout: PublishLayout = {
-  version5: false,
-  qos: 0,
-  retain: false,
-  dup: false,
-  packetId: 0,
-  topicAlias: 0,
-  omitTopic: false,
-  identifiers: none,
-  messageExpiryIntervalSeconds: undefined,
-}
-
-function lay(version5: boolean, qos: QoS, retain: boolean, dup: boolean, packetId: number): PublishLayout {
-  layout.version5 = version5
-  layout.qos = qos
-  layout.retain = retain
-  layout.dup = dup
-  layout.packetId = packetId
-  layout.topicAlias = 0
-  layout.omitTopic = false
-  layout.identifiers = none
-  layout.messageExpiryIntervalSeconds = undefined
-  return layout
 }
 
 /** A PUBLISH for this connection alone, encoded in its outbox. False: it is larger than the client takes. */

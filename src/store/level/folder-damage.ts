@@ -9,15 +9,13 @@ import {
   TABLE_PATTERN,
 } from './live-tables.ts'
 import { damagedRecords, hasRecord } from './log-file.ts'
-import { checkTable, type DamagedBlock } from './table-file.ts'
+import { checkTable } from './table-file.ts'
 import { damageOfIndex } from './table-index.ts'
 
 export interface FileDamage {
   /** Empty: the folder itself. */
   readonly file: string
   readonly what: string
-  /** Blocks of a table that is readable otherwise. */
-  readonly blocks: readonly DamagedBlock[]
 }
 
 // 4 GiB: beyond it, reading something of each table takes a slow disk longer than a start may.
@@ -130,10 +128,7 @@ async function damagedTables(folder: string, files: readonly string[]): Promise<
     await examine(file, found, async () => {
       const { unreadable, blocks } = checkTable(await readFile(join(folder, file)))
       if (unreadable !== undefined) found.push(damage(file, `cannot be read: ${unreadable}`))
-      else if (blocks.length > 0) {
-        const places = blocks.map(({ offset }) => offset)
-        found.push({ file, what: `${count(blocks.length, 'damaged block', places)}`, blocks })
-      }
+      else if (blocks.length > 0) found.push(damage(file, count(blocks.length, 'damaged block', blocks)))
     })
   }
   return found
@@ -171,7 +166,7 @@ async function examine(file: string, found: FileDamage[], work: () => Promise<vo
 }
 
 function damage(file: string, what: string): FileDamage {
-  return { file, what, blocks: [] }
+  return { file, what }
 }
 
 function count(number: number, noun: string, places: readonly number[]): string {

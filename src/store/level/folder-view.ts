@@ -1,21 +1,13 @@
 import { constants } from 'node:fs'
-import { access, copyFile, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { access, copyFile, mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { Level } from 'level'
 import { SluiceError } from '../../base/errors.ts'
-import type { FileDamage } from './folder-damage.ts'
 import { hasNoRoom, reasonOf } from './folder-errors.ts'
 import { LevelBackend } from './level-backend.ts'
 import { LOG_PATTERN, TABLE_PATTERN } from './live-tables.ts'
 
-// No block of LevelDB has this type: it refuses to read one, instead of handing out what may be anything.
-const NO_BLOCK_TYPE = 0xee
-
 const LINK_PATTERN = /\b(\d{6})\.sst\b/g
-
-// classic-level has it, and on Node that is what `level` is; its types speak for the browser too.
-const repairer = Level as unknown as { repair(folder: string): Promise<void> }
 
 /**
  * A LevelDB database opened without touching it: LevelDB writes into whatever it opens, so it gets a folder of its own
@@ -33,15 +25,11 @@ export class FolderView {
     this.original = original
   }
 
-  /**
-   * `damage`: the blocks to leave out. `rebuild`: finds the tables without the database's own list of them, for when
-   * that is damaged. Throws what LevelDB throws.
-   */
-  static async open(original: string, damage: readonly FileDamage[], rebuild: boolean): Promise<FolderView> {
+  /** Throws what LevelDB throws. */
+  static async open(original: string): Promise<FolderView> {
     const folder = await temporaryFolder()
     try {
-      await link(original, folder, damage)
-      if (rebuild) await repairer.repair(folder)
+      await link(original, folder)
       return new FolderView(await LevelBackend.open(folder, false), folder, original)
     } catch (error) {
       await rm(folder, { recursive: true })
@@ -78,17 +66,15 @@ function noRoom(cause: unknown): SluiceError {
   )
 }
 
-async function link(original: string, folder: string, damage: readonly FileDamage[]): Promise<void> {
+async function link(original: string, folder: string): Promise<void> {
   const names = await readdir(original)
   for (const name of names) {
     const from = join(original, name)
     if (TABLE_PATTERN.test(name)) {
       // LevelDB would read this one.
       if (name.endsWith('.sst') && names.includes(name.replace(/sst$/, 'ldb'))) continue
-      const blocks = damage.find(({ file }) => file === name)?.blocks ?? []
       const to = join(folder, readOnlyName(name))
-      if (blocks.length > 0) await writeFile(to, without(await readFile(from), blocks))
-      else await symlink(resolve(from), to).catch(() => copyFile(from, to))
+      await symlink(resolve(from), to).catch(() => copyFile(from, to))
     } else if (name === 'LOCK') await linkLock(from, join(folder, name))
     else if (name === 'CURRENT' || name.startsWith('MANIFEST-') || LOG_PATTERN.test(name)) {
       await copyFile(from, join(folder, name))
@@ -111,11 +97,6 @@ export async function linkLock(from: string, to: string): Promise<void> {
     () => false,
   )
   if (isWritable) await symlink(resolve(from), to).catch(() => undefined)
-}
-
-function without(bytes: Buffer, blocks: FileDamage['blocks']): Buffer {
-  for (const { typeAt } of blocks) if (typeAt < bytes.length) bytes[typeAt] = NO_BLOCK_TYPE
-  return bytes
 }
 
 function speakOf(original: string, folder: string, error: unknown): unknown {

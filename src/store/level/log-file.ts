@@ -1,11 +1,5 @@
-import { maskedChecksum } from './checksum.ts'
+import { BLOCK_BYTES, FIRST, FULL, HEADER_BYTES, headerAt, isSoundTo, LAST, MIDDLE } from './log-record.ts'
 
-const BLOCK_BYTES = 32 * 1024
-const HEADER_BYTES = 7
-const FULL = 1
-const FIRST = 2
-const MIDDLE = 3
-const LAST = 4
 // What a disk writes as a whole, or not at all.
 const SECTOR_BYTES = 512
 
@@ -83,12 +77,11 @@ function* parts(bytes: Buffer): Generator<Part> {
     const there = Math.min(blockEnd, bytes.length)
     let at = block
     while (at + HEADER_BYTES <= there) {
-      const end = at + HEADER_BYTES + bytes.readUInt16LE(at + 4)
-      const type = bytes[at + 6] as number
+      const { type, end } = headerAt(bytes, at)
       if (end > there) {
         yield { at, end: there, type, state: end <= blockEnd ? 'cut' : 'wrong' }
         at = blockEnd
-      } else if (bytes.readUInt32LE(at) === maskedChecksum(bytes, at + 6, end)) {
+      } else if (isSoundTo(bytes, at, end)) {
         yield { at, end, type, state: 'whole' }
         at = end
       } else {
@@ -104,12 +97,9 @@ function* parts(bytes: Buffer): Generator<Part> {
 /** Whether a record begins anywhere in this part of a block. */
 function hasRecordWithin(bytes: Buffer, start: number, blockEnd: number): boolean {
   for (let at = start + 1; at + HEADER_BYTES <= blockEnd; at++) {
-    const type = bytes[at + 6]
+    const { type, end } = headerAt(bytes, at)
     if (type !== FULL && type !== FIRST) continue
-    const length = bytes.readUInt16LE(at + 4)
-    const end = at + HEADER_BYTES + length
-    if (length === 0 || end > blockEnd) continue
-    if (bytes.readUInt32LE(at) === maskedChecksum(bytes, at + 6, end)) return true
+    if (end > at + HEADER_BYTES && end <= blockEnd && isSoundTo(bytes, at, end)) return true
   }
   return false
 }

@@ -1,4 +1,4 @@
-import { maskedChecksum } from './checksum.ts'
+import { BLOCK_BYTES, FIRST, FULL, HEADER_BYTES, headerAt, isSoundTo, LAST } from './log-record.ts'
 import type { Change } from './salvage-table.ts'
 import { Varints } from './varints.ts'
 
@@ -17,11 +17,6 @@ export interface LogLoss {
   readonly changes: readonly LostChange[]
 }
 
-const BLOCK_BYTES = 32 * 1024
-const HEADER_BYTES = 7
-const FULL = 1
-const FIRST = 2
-const LAST = 4
 // In front of a batch: the number of its first change u64, how many they are u32.
 const BATCH_HEADER_BYTES = 12
 const DELETION = 0
@@ -55,7 +50,7 @@ function* pieces(bytes: Buffer): Generator<Piece> {
     for (let at = block; at + HEADER_BYTES <= blockEnd && at < written; ) {
       const { type, end } = headerAt(bytes, at)
       const isPlausible = type >= FULL && type <= LAST && end <= blockEnd
-      if (isPlausible && isSoundAt(bytes, at)) {
+      if (isPlausible && isSoundTo(bytes, at, end)) {
         yield { type, start: at, end, isSound: true }
         at = end
       } else if (isPlausible && leadsOn(bytes, end, blockEnd)) {
@@ -71,21 +66,13 @@ function* pieces(bytes: Buffer): Generator<Piece> {
   }
 }
 
-function headerAt(bytes: Buffer, at: number): { type: number; end: number } {
-  return { type: bytes[at + 6] ?? 0, end: at + HEADER_BYTES + bytes.readUInt16LE(at + 4) }
-}
-
-function isSoundAt(bytes: Buffer, at: number): boolean {
-  return bytes.readUInt32LE(at) === maskedChecksum(bytes, at + 6, headerAt(bytes, at).end)
-}
-
 /** Whether the length of the record in front can be believed, because headers follow up to a sound one or the end. */
 function leadsOn(bytes: Buffer, start: number, blockEnd: number): boolean {
   let at = start
   while (at + HEADER_BYTES <= blockEnd) {
     const { type, end } = headerAt(bytes, at)
     if (type < FULL || type > LAST || end > blockEnd) return false
-    if (isSoundAt(bytes, at)) return true
+    if (isSoundTo(bytes, at, end)) return true
     at = end
   }
   return true
@@ -94,7 +81,7 @@ function leadsOn(bytes: Buffer, start: number, blockEnd: number): boolean {
 function nextSound(bytes: Buffer, from: number, blockEnd: number): number | undefined {
   for (let at = from; at + HEADER_BYTES <= blockEnd; at++) {
     const { type, end } = headerAt(bytes, at)
-    if (type >= FULL && type <= LAST && end <= blockEnd && isSoundAt(bytes, at)) return at
+    if (type >= FULL && type <= LAST && end <= blockEnd && isSoundTo(bytes, at, end)) return at
   }
   return undefined
 }

@@ -1,9 +1,6 @@
 import { open } from 'node:fs/promises'
 import { isWhole, TRAILER_BYTES } from './table-block.ts'
-import { Varints } from './varints.ts'
-
-const FOOTER_BYTES = 48
-const MAGIC = Buffer.from('57fb808b247547db', 'hex')
+import { FOOTER_BYTES, readFooter } from './table-file.ts'
 
 /**
  * What is wrong with the parts of a table by which LevelDB finds all others; undefined: nothing. It reads no more of the
@@ -17,15 +14,11 @@ export async function damageOfIndex(path: string, bytesExpected: number): Promis
     const footer = Buffer.alloc(FOOTER_BYTES)
     if (size < FOOTER_BYTES) return 'is cut off'
     await file.read(footer, 0, FOOTER_BYTES, size - FOOTER_BYTES)
-    if (!footer.subarray(FOOTER_BYTES - MAGIC.length).equals(MAGIC)) return 'has a damaged end'
-    const handles = new Varints(footer, 0)
-    handles.next()
-    handles.next()
-    const [offset, indexBytes] = [handles.next(), handles.next()]
-    if (offset + indexBytes + TRAILER_BYTES > size) return 'has a damaged end'
-    const index = Buffer.alloc(indexBytes + TRAILER_BYTES)
-    await file.read(index, 0, index.length, offset)
-    return isWhole(index, 0, indexBytes) ? undefined : 'has a damaged index'
+    const place = readFooter(footer)?.index
+    if (place === undefined || place.offset + place.size + TRAILER_BYTES > size) return 'has a damaged end'
+    const index = Buffer.alloc(place.size + TRAILER_BYTES)
+    await file.read(index, 0, index.length, place.offset)
+    return isWhole(index, 0, place.size) ? undefined : 'has a damaged index'
   } catch (error) {
     if (error instanceof RangeError) return 'has a damaged end'
     throw error

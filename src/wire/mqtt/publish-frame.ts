@@ -41,8 +41,7 @@ export class PublishFrame {
 type Content = Pick<Message, 'topic' | 'payload' | 'properties'>
 
 const none: readonly number[] = []
-// Reused by publishFrame: it is read before the next call and never kept.
-const shared: PublishLayout = {
+const plain: PublishLayout = {
   version5: false,
   qos: 0,
   retain: false,
@@ -57,6 +56,29 @@ const shared: PublishLayout = {
 const SHORT_TOPIC_BYTES = 64
 
 /**
+ * A layout with nothing of version 5 in it, for the caller to add to. It is one object, laid out anew by each call: to be
+ * read before the next, and never kept.
+ */
+export function plainLayout(
+  version5: boolean,
+  qos: QoS,
+  retain: boolean,
+  dup: boolean,
+  packetId: number,
+): PublishLayout {
+  plain.version5 = version5
+  plain.qos = qos
+  plain.retain = retain
+  plain.dup = dup
+  plain.packetId = packetId
+  plain.topicAlias = 0
+  plain.omitTopic = false
+  plain.identifiers = none
+  plain.messageExpiryIntervalSeconds = undefined
+  return plain
+}
+
+/**
  * The frame of a message for all receivers that have nothing of their own in it, encoded once for each layout.
  * Message expiry, subscription identifiers and topic aliases are not in it: with one of those call `encodePublish`.
  */
@@ -68,9 +90,7 @@ export function publishFrame(message: Message, version5: boolean, qos: QoS, reta
       if (frames[index]!.layout === layout) return frames[index]!
     }
   }
-  shared.version5 = version5
-  shared.qos = qos
-  shared.retain = retain
+  const shared = plainLayout(version5, qos, retain, false, 0)
   const bytes = Buffer.allocUnsafe(publishFrameBytes(message, shared))
   const packetIdOffset = writePublishFrame(message, shared, bytes, 0)
   return keep(message, new PublishFrame(bytes, qos === 0 ? 0 : packetIdOffset, layout))
